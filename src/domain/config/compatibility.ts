@@ -1,0 +1,120 @@
+/** May this configuration be served with this catalogue? Schema-valid input in, problems with their pointers out. */
+import { pointerToken } from '../../base/json.ts';
+import type { Problem, ProblemCode } from '../../base/problem.ts';
+import { suggestion } from '../../base/text.ts';
+import type { LlmConfig, LlmConfigParameters, ModelCatalogue } from '../../generated/types.ts';
+import { compileCondition } from '../routing/conditions.ts';
+import { parseTemplate } from './template.ts';
+
+export function compatibilityProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  return [
+    ...notInEffect(config),
+    ...modelProblems(config, catalogue),
+    ...templateProblems(config),
+    ...conditionProblems(config),
+  ];
+}
+
+function problem(code: ProblemCode, path: string, message: string): Problem {
+  return { code, path, message };
+}
+
+/** Keys of the format that this version does not act on. Accepting one and ignoring it would be a lie. */
+function notInEffect(config: LlmConfig): readonly Problem[] {
+  const found: string[] = [];
+  for (const section of ['cost_controls', 'quality_controls', 'performance'] as const) {
+    if (config[section] !== undefined) found.push(`/${section}`);
+  }
+  const retry = config.llm?.retry_config;
+  if ((retry?.max_retries ?? 0) > 0) found.push('/llm/retry_config/max_retries');
+  if (retry?.retry_delay_ms !== undefined) found.push('/llm/retry_config/retry_delay_ms');
+  return found.map((path) =>
+    problem('not-in-effect', path, `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`),
+  );
+}
+
+function modelProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  const problems: Problem[] = [];
+  const main = config.routing?.default_model ?? config.llm?.model;
+  if (main === undefined) {
+    problems.push(problem('missing', '/llm', 'The configuration names no model. Set llm.model to a model of models.yaml.'));
+  }
+  const named: [string, string][] = [];
+  if (config.llm?.model !== undefined) named.push([config.llm.model, '/llm/model']);
+  if (config.routing?.default_model !== undefined) named.push([config.routing.default_model, '/routing/default_model']);
+  for (const [index, rule] of (config.routing?.rules ?? []).entries()) {
+    named.push([rule.model, `/routing/rules/${index}/model`]);
+    problems.push(...parameterProblems(rule.parameters ?? {}, rule.model, catalogue, `/routing/rules/${index}/parameters`));
+  }
+  for (const [model, path] of named) problems.push(...unknownModel(model, path, catalogue));
+  if (main !== undefined) problems.push(...parameterProblems(config.llm?.parameters ?? {}, main, catalogue, '/llm/parameters'));
+  problems.push(...providerProblems(config, catalogue));
+  return problems;
+}
+
+function unknownModel(model: string, path: string, catalogue: ModelCatalogue): readonly Problem[] {
+  if (Object.hasOwn(catalogue.models, model)) return [];
+  const hint = suggestion(model, Object.keys(catalogue.models));
+  return [problem('unknown-model', path, `Model "${model}" is not in models.yaml.${hint}`)];
+}
+
+function providerProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  const { model, provider } = config.llm ?? {};
+  if (provider === undefined || model === undefined || !Object.hasOwn(catalogue.models, model)) return [];
+  const actual = catalogue.models[model]?.provider ?? '';
+  if (actual === provider) return [];
+  return [problem('unknown-provider', '/llm/provider', `Model "${model}" is served by "${actual}" in models.yaml, not by "${provider}".`)];
+}
+
+function parameterProblems(
+  parameters: LlmConfigParameters,
+  modelName: string,
+  catalogue: ModelCatalogue,
+  path: string,
+): readonly Problem[] {
+  const model = Object.hasOwn(catalogue.models, modelName) ? catalogue.models[modelName] : undefined;
+  if (model === undefined) return [];
+  const problems: Problem[] = [];
+  const most = model.max_output_tokens;
+  if (parameters.max_tokens !== undefined && most !== undefined && parameters.max_tokens > most) {
+    problems.push(problem('parameter-range', `${path}/max_tokens`, `max_tokens is ${parameters.max_tokens}, and "${modelName}" gives at most ${most}.`));
+  }
+  for (const [key, range] of Object.entries(model.parameters ?? {})) {
+    const value = parameters[key as 'temperature'];
+    if (value === undefined || (value >= range.min && value <= range.max)) continue;
+    problems.push(problem('parameter-range', path + pointerToken(key), `${key} is ${value}, and "${modelName}" takes ${range.min} to ${range.max}.`));
+  }
+  return problems;
+}
+
+function templateProblems(config: LlmConfig): readonly Problem[] {
+  const parsed = parseTemplate(config.llm?.prompt_template ?? '');
+  if (parsed.ok) return [];
+  return parsed.error.map((message) => problem('template-variable', '/llm/prompt_template', `Unknown: ${message}`.replace('Unknown: t', 'T')));
+}
+
+function conditionProblems(config: LlmConfig): readonly Problem[] {
+  return (config.routing?.rules ?? []).flatMap((rule, index) => {
+    const compiled = compileCondition(rule.condition);
+    return compiled.ok ? [] : [problem('condition', `/routing/rules/${index}/condition`, `Bad condition: ${compiled.error}`)];
+  });
+}
+
+/** The catalogue's own consistency. */
+export function catalogueProblems(catalogue: ModelCatalogue): readonly Problem[] {
+  const providers = Object.keys(catalogue.providers);
+  const problems: Problem[] = [];
+  for (const [name, provider] of Object.entries(catalogue.providers)) {
+    if (!provider.base_url.startsWith('http://') || isLoopback(provider.base_url)) continue;
+    problems.push(problem('schema', `/providers${pointerToken(name)}/base_url`, 'Plain http is allowed on loopback only; use https.'));
+  }
+  for (const [name, model] of Object.entries(catalogue.models)) {
+    if (providers.includes(model.provider)) continue;
+    problems.push(problem('unknown-provider', `/models${pointerToken(name)}/provider`, `Provider "${model.provider}" is not under providers.${suggestion(model.provider, providers)}`));
+  }
+  return problems;
+}
+
+function isLoopback(url: string): boolean {
+  return /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?(\/|$)/.test(url);
+}

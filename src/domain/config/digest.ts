@@ -1,0 +1,38 @@
+/** The digest names a configuration by its content. This is its only definition (docs/adr/0003). */
+import { sha256Hex } from '../../base/hash.ts';
+import { canonicalJson, isObject } from '../../base/json.ts';
+import type { LlmConfig, ModelCatalogue } from '../../generated/types.ts';
+import { reachableModels, servedModel } from './serving.ts';
+
+/**
+ * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata` and
+ * `deployment_strategy`, plus provider, endpoint and limits of each catalogue model it can reach. Not prices: a new price list
+ * changes no answer. Comments, key order and layout never count, nor does an empty section.
+ * Form: `sha256:` and 64 hexadecimal digits.
+ */
+export function digestOf(config: LlmConfig, catalogue: ModelCatalogue): string {
+  const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...serves } = config;
+  const models = reachableModels(config).map((name) => {
+    const model = servedModel(name, catalogue);
+    return model === undefined ? { name } : { name, ...model, prices: undefined, api_key_env: undefined };
+  });
+  return `sha256:${sha256Hex(canonicalJson({ config: withoutEmpty(serves), models }))}`;
+}
+
+/** `routing: {}` and no `routing` serve the same. */
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([key, member]) => [key, withoutEmpty(member)] as const);
+  return Object.fromEntries(entries.filter(([, member]) => member !== undefined && !isEmpty(member)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return isObject(value) && Object.keys(value).length === 0;
+}
+
+/** Twelve digits, for people. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, 12);
+}

@@ -1,0 +1,68 @@
+/** Everything that a service's files mean together: what to serve, its digest, how to roll it out. */
+import type { Problem } from '../../base/problem.ts';
+import { ok, refuse, type Result } from '../../base/result.ts';
+import type { AssignmentServing, LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import { planRollout, type Plan } from '../planning/plan.ts';
+import { misplacedKeys, resolveRolloutSettings, type RolloutSettings } from '../settings/resolve.ts';
+import { catalogueProblems, compatibilityProblems } from './compatibility.ts';
+import { digestOf } from './digest.ts';
+import { locate, type ParsedDocument } from './document.ts';
+import { resolveServing } from './serving.ts';
+
+export interface ServiceDefinition {
+  readonly service: string;
+  readonly config: LlmConfig;
+  readonly digest: string;
+  readonly serving: AssignmentServing;
+  readonly settings: RolloutSettings;
+  readonly plan: Plan;
+}
+
+export interface SettingsInForce {
+  readonly repository: WrittenSettings;
+  readonly policies: ReadonlyMap<string, WrittenSettings>;
+  /** rollout.yaml of this service. */
+  readonly service: WrittenSettings;
+}
+
+export function defineService(
+  service: string,
+  config: ParsedDocument<LlmConfig>,
+  catalogue: ModelCatalogue,
+  settings: SettingsInForce,
+): Result<ServiceDefinition, readonly Problem[]> {
+  const resolved = resolveRolloutSettings({ ...settings, oneOff: config.value.deployment_strategy });
+  const problems = [
+    ...locate([...compatibilityProblems(config.value, catalogue), ...folderProblems(service, config.value)], config),
+    ...(resolved.ok ? [] : planProblems(resolved.error, config)),
+  ];
+  if (problems.length > 0 || !resolved.ok) return refuse(problems);
+  return ok({
+    service,
+    config: config.value,
+    digest: digestOf(config.value, catalogue),
+    serving: resolveServing(config.value, catalogue),
+    settings: resolved.value,
+    plan: planRollout(resolved.value),
+  });
+}
+
+/** One-off overrides stand in the configuration; without them the cause lies in the settings files. */
+function planProblems(problems: readonly Problem[], config: ParsedDocument<LlmConfig>): readonly Problem[] {
+  if (config.value.deployment_strategy === undefined) return problems;
+  return locate(problems.map((problem) => ({ ...problem, path: '/deployment_strategy' })), config);
+}
+
+function folderProblems(service: string, config: LlmConfig): readonly Problem[] {
+  const named = config.metadata?.service;
+  if (named === undefined || named === service) return [];
+  return [{ code: 'conflict', path: '/metadata/service', message: `metadata.service is "${named}", but the file is in services/${service}/.` }];
+}
+
+export function checkCatalogue(document: ParsedDocument<ModelCatalogue>): readonly Problem[] {
+  return locate(catalogueProblems(document.value), document);
+}
+
+export function checkSettings(document: ParsedDocument<WrittenSettings>, kind: 'repository' | 'policy' | 'service'): readonly Problem[] {
+  return locate(misplacedKeys(document.value, kind), document);
+}

@@ -1,0 +1,130 @@
+/** Forward: pending, progressing, paused, promoting. */
+import { formatDuration, type Instant } from '../../base/time.ts';
+import type { Judgement } from '../analysis/judge.ts';
+import type { ServiceEvent } from './event.ts';
+import type { Deployment, PauseReason, ServiceState } from './state.ts';
+import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
+
+type ProgressEvent = Extract<ServiceEvent, { type: 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' }>;
+
+export function reduceProgress(state: ServiceState, event: ProgressEvent, now: Instant): Transition {
+  const { active } = state;
+  if (active === null) return unchanged(state);
+  switch (event.type) {
+    case 'slot-granted':
+      return active.phase.name === 'pending' ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching }, now) : unchanged(state);
+    case 'judged':
+      return judged(state, active, event.judgement, now);
+    case 'woken':
+      return woken(state, active, now);
+    case 'applied':
+      return applied(state, active, event.generation, now);
+    case 'gateway-refused':
+      return refused(state, active, event, now);
+  }
+}
+
+function start(state: ServiceState, active: Deployment, now: Instant): Transition {
+  const started = { ...active, startedAt: now };
+  if (active.plan.steps.length === 0) return promote(state, started, now);
+  const [next, effects] = reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false }));
+  return [{ ...next, watch: null }, effects];
+}
+
+function judged(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+  const { phase } = active;
+  if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
+  if (judgement.verdict === 'fail') return failed(state, active, judgement, now);
+  if (judgement.verdict === 'incident') {
+    return active.stableWasBreaching ? unchanged(state) : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
+  }
+  if (phase.name !== 'progressing') return unchanged(state);
+  const passed = judgement.verdict === 'pass';
+  if (passed && holdIsOver(active, now)) return advance(state, { ...active, judgement }, now);
+  // Kept in the state, so that the end of the hold can act on it without a further look.
+  if (passed === phase.passed) return unchanged(state);
+  return unchanged(withPhase(state, { ...active, judgement }, { ...phase, passed }));
+}
+
+function failed(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+  if (!active.plan.autoRollback) {
+    const message = `${judgement.reason}; automatic rollback is disabled, a person must decide`;
+    return pause(state, active, { reason: 'auto-rollback-disabled', message, judgement }, now);
+  }
+  const cause = judgement.detected_by === 'critical' ? 'critical' : 'sequential';
+  return rollBack(state, active, { cause, reason: judgement.reason, judgement, revert: { kind: 'pending' } }, now);
+}
+
+function holdIsOver(active: Deployment, now: Instant): boolean {
+  if (active.phase.name !== 'progressing') return false;
+  const step = active.plan.steps[active.phase.step];
+  return step !== undefined && now >= active.phase.stepStartedAt + step.holdMs;
+}
+
+function advance(state: ServiceState, active: Deployment, now: Instant): Transition {
+  if (active.phase.name !== 'progressing') return unchanged(state);
+  const step = active.phase.step + 1;
+  if (step >= active.plan.steps.length) return promote(state, active, now);
+  return reassign(withPhase(state, active, { name: 'progressing', step, stepStartedAt: now, passed: false }));
+}
+
+function woken(state: ServiceState, active: Deployment, now: Instant): Transition {
+  if (active.phase.name !== 'progressing') return unchanged(state);
+  if (active.phase.passed && holdIsOver(active, now)) return advance(state, active, now);
+  if (active.startedAt === null || now < active.startedAt + active.plan.maxTotalMs) return unchanged(state);
+  const message = `not finished within ${formatDuration(active.plan.maxTotalMs)}; resume it to go on for as long again, or roll it back`;
+  return pause(state, active, { reason: 'deadline', message, judgement: active.judgement }, now);
+}
+
+export interface PauseOrder {
+  readonly reason: PauseReason;
+  readonly message: string;
+  readonly judgement: Judgement | null;
+}
+
+/** Weight stays as it is, but for an incident, where it goes to 0. Pausing again for the same reason changes nothing. */
+export function pause(state: ServiceState, active: Deployment, order: PauseOrder, now: Instant): Transition {
+  const { phase } = active;
+  if (phase.name === 'paused' && (phase.reason === order.reason || phase.weight === 0)) return unchanged(state);
+  if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
+  const stepWeight = active.plan.steps[phase.step]?.weight ?? 0;
+  const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : stepWeight;
+  const heldMs = phase.name === 'paused' ? phase.heldMs : now - phase.stepStartedAt;
+  const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
+  const next = withPhase(state, judgedActive, { name: 'paused', step: phase.step, weight, reason: order.reason, message: order.message, since: now, heldMs });
+  const severity = order.reason === 'operator' ? 'info' : 'critical';
+  const told = notice(active, `paused/${order.reason}`, severity, `${state.service}: paused ${active.id}: ${order.message}`);
+  return weight === stepWeight ? [next, [told]] : reassign(next, [told]);
+}
+
+function applied(state: ServiceState, active: Deployment, generation: number, now: Instant): Transition {
+  if (active.phase.name !== 'promoting' || generation < state.assignment.generation) return unchanged(state);
+  return finish(state, active, { phase: 'completed', reason: completionReason(active) }, now);
+}
+
+function completionReason(active: Deployment): string {
+  switch (active.plan.kind) {
+    case 'canary':
+      return `promoted after ${active.plan.steps.length} steps`;
+    case 'fast-path':
+      return 'back on a revision that was promoted not long ago';
+    case 'first':
+      return 'first revision of the service';
+    case 'immediate':
+      return 'promoted at once';
+  }
+}
+
+/** A gateway can't serve the canary (a missing key, say): no traffic for it, and a person is told. */
+function refused(state: ServiceState, active: Deployment, event: Extract<ProgressEvent, { type: 'gateway-refused' }>, now: Instant): Transition {
+  if (event.generation < state.assignment.generation) return unchanged(state);
+  const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
+  if (active.phase.name !== 'promoting') return pause(state, active, { reason: 'refused', message, judgement: null }, now);
+  if (active.base === null) return heldFirst(state, active, message, now);
+  const restored = { ...state, stable: active.base, previous: null, promoted: state.promoted.filter((entry) => entry.digest !== active.revision.digest) };
+  return rollBack(restored, active, { cause: 'critical', reason: message, judgement: null, revert: { kind: 'pending' } }, now);
+}
+
+function heldFirst(state: ServiceState, active: Deployment, message: string, now: Instant): Transition {
+  return finish({ ...state, stable: null, watch: null, promoted: [], held: message }, active, { phase: 'held', reason: message }, now);
+}

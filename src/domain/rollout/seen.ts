@@ -1,0 +1,111 @@
+/** What the branch holds now. A commit starts a deployment if and only if its digest is neither stable, nor active, nor quarantined. */
+import { formatProblem } from '../../base/problem.ts';
+import type { Instant } from '../../base/time.ts';
+import type { ServiceEvent } from './event.ts';
+import { isQuarantined, type Candidate, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
+import { begin, finish, notice, reassign, rollBack, unchanged, type Transition } from './transitions.ts';
+
+type SeenEvent = Extract<ServiceEvent, { type: 'revision-seen' | 'revision-rejected' | 'service-removed' }>;
+type RevisionSeen = Extract<ServiceEvent, { type: 'revision-seen' }>;
+
+export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant): Transition {
+  if (event.type === 'service-removed') return removed(state, event.commit);
+  if (event.type === 'revision-rejected') return rejected(state, event, now);
+  const { revision } = event;
+  const seen = { ...state, seen: revision, orphaned: false, rejection: null };
+  if (revision.digest === state.active?.revision.digest) return activeAgain(seen, state.active);
+  if (revision.digest === state.stable?.digest) return stableAgain(seen, event, now);
+  if (isQuarantined(state, revision.digest)) return quarantined(seen, event, now);
+  return wanted(seen, event, now);
+}
+
+/** Gone from the branch: it never stops serving because of that. */
+function removed(state: ServiceState, commit: string): Transition {
+  if (state.orphaned) return unchanged(state);
+  const message = `${state.service}: its folder is gone from the branch; the stable revision goes on serving`;
+  return [{ ...state, orphaned: true, waiting: null, seen: { commit, digest: null } }, [{ kind: 'notify', key: `${state.service}/orphaned/${commit}`, severity: 'warning', message }]];
+}
+
+function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revision-rejected' }>, now: Instant): Transition {
+  const first = event.problems[0];
+  const reason = first === undefined ? 'not valid' : formatProblem(first);
+  const last = refusal(state, { deploymentId: event.deploymentId, commit: event.commit, digest: '' }, reason, now);
+  const next = {
+    ...state,
+    seen: { commit: event.commit, digest: null },
+    rejection: { commit: event.commit, problems: event.problems, at: now },
+    last: state.active === null ? last : state.last,
+    orphaned: false,
+    waiting: null,
+  };
+  return [next, [notice(last, 'rejected', 'warning', `${state.service}: rejected ${event.commit.slice(0, 12)}: ${reason}`)]];
+}
+
+function refusal(
+  state: ServiceState,
+  what: { readonly deploymentId: string; readonly commit: string; readonly digest: string },
+  reason: string,
+  now: Instant,
+): FinishedDeployment {
+  return {
+    id: what.deploymentId,
+    revision: { commit: what.commit, digest: what.digest },
+    base: state.stable,
+    attempt: (state.attempts[what.digest] ?? 0) + 1,
+    phase: 'rejected',
+    reason,
+    createdAt: now,
+    finishedAt: now,
+    revertCommit: null,
+    judgement: null,
+  };
+}
+
+/** A comment, a new layout, or content that is on its way already. */
+function activeAgain(state: ServiceState, active: Deployment): Transition {
+  if (active.phase.name !== 'rolling-back') return unchanged({ ...state, waiting: null });
+  // It came back to the branch while it was being rolled back: quarantine already says no.
+  return unchanged({ ...state, waiting: null });
+}
+
+/** The branch holds what is stable: a person has taken the change back, or our own revert has arrived. */
+function stableAgain(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
+  const { active } = state;
+  const idle = { ...state, waiting: null };
+  if (active === null || active.phase.name === 'promoting' || active.phase.name === 'rolling-back') return unchanged(idle);
+  const reason = `taken back in Git by ${event.author} (${event.revision.commit.slice(0, 12)})`;
+  const revert = { kind: 'committed', commit: event.revision.commit } as const;
+  return rollBack(idle, active, { cause: 'git', reason, judgement: null, revert }, now);
+}
+
+function quarantined(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
+  const entry = state.quarantine.find((other) => other.digest === event.revision.digest);
+  const reason = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
+  const problem = { code: 'conflict', message: reason } as const;
+  const last = refusal(state, { deploymentId: event.deploymentId, ...event.revision }, reason, now);
+  const next = {
+    ...state,
+    waiting: null,
+    rejection: { commit: event.revision.commit, problems: [problem], at: now },
+    last: state.active === null ? last : state.last,
+  };
+  return [next, [notice(last, 'rejected', 'warning', `${state.service}: ${reason}`)]];
+}
+
+function wanted(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
+  const candidate: Candidate = { deploymentId: event.deploymentId, revision: event.revision, plan: event.plan };
+  const { active } = state;
+  if (active === null) return begin(state, candidate, now);
+  // These two hand traffic over to something already decided; the newest revision waits until that is done.
+  if (active.phase.name === 'promoting' || active.phase.name === 'rolling-back') return unchanged({ ...state, waiting: candidate });
+  return supersede({ ...state, waiting: candidate }, active, now);
+}
+
+/** The old one ends and the new one begins against the same stable, in one transition. */
+function supersede(state: ServiceState, active: Deployment, now: Instant): Transition {
+  const by = state.waiting?.deploymentId ?? '';
+  const [next, effects] = finish(state, active, { phase: 'superseded', reason: `replaced by ${by}` }, now);
+  if (active.phase.name === 'pending') return [next, effects];
+  const [assigned, assignEffects] = reassign(next);
+  return [assigned, [...assignEffects, ...effects]];
+}

@@ -1,0 +1,209 @@
+/** From written settings (generated type, everything optional) to meant settings (no optionals). Defaults live here only. */
+import { isObject, mergePatch } from '../../base/json.ts';
+import type { Problem } from '../../base/problem.ts';
+import { suggestion } from '../../base/text.ts';
+import { writtenMinutesToMs } from '../../base/time.ts';
+import type { LlmConfig, WrittenSettings, WrittenSettingsCanary } from '../../generated/types.ts';
+import { ok, refuse, type Result } from '../../base/result.ts';
+
+export type Strategy = 'canary' | 'immediate';
+
+export interface Step {
+  /** Percent of traffic on the canary, above 0 to 100. */
+  readonly weight: number;
+  readonly holdMs: number;
+}
+
+export interface Criteria {
+  /** Allowed increase over stable, as a fraction. */
+  readonly maxErrorRateIncrease: number;
+  readonly confidenceLevel: number;
+  readonly minSampleSize: number;
+  /** Null when automatic rollback has no critical bound. */
+  readonly criticalErrorRate: number;
+}
+
+/** How one service is rolled out. Frozen into each deployment. */
+export interface RolloutSettings {
+  readonly strategy: Strategy;
+  readonly steps: readonly Step[];
+  readonly maxTotalMs: number;
+  readonly criteria: Criteria;
+  readonly autoRollback: boolean;
+  readonly splitMethod: 'weighted_random';
+  readonly blockMs: number;
+}
+
+/** What holds for the daemon as a whole. */
+export interface DaemonSettings {
+  readonly maxConcurrentDeployments: number;
+  readonly blockMs: number;
+}
+
+const defaultSettings = {
+  actuator: {
+    default_strategy: 'canary',
+    max_concurrent_deployments: 5,
+    canary: {
+      steps: [
+        { percentage: 5, duration_minutes: 15 },
+        { percentage: 25, duration_minutes: 30 },
+        { percentage: 50, duration_minutes: 30 },
+        { percentage: 75, duration_minutes: 30 },
+        { percentage: 100, duration_minutes: 15 },
+      ],
+      success_criteria: { max_error_rate_increase: 0.02, confidence_level: 0.95, min_sample_size: 1000 },
+      auto_rollback: { enabled: true, critical_error_rate: 0.1 },
+      max_total_duration_minutes: 180,
+      traffic_split: { method: 'weighted_random' },
+    },
+  },
+  metrics: { collection_interval_seconds: 10 },
+} as const satisfies WrittenSettings;
+
+export interface SettingsSources {
+  /** actuator.yaml. */
+  readonly repository: WrittenSettings;
+  readonly policies: ReadonlyMap<string, WrittenSettings>;
+  /** services/<name>/rollout.yaml. */
+  readonly service: WrittenSettings;
+  readonly oneOff: LlmConfig['deployment_strategy'];
+}
+
+export function resolveDaemonSettings(repository: WrittenSettings): DaemonSettings {
+  return {
+    maxConcurrentDeployments: repository.actuator?.max_concurrent_deployments ?? defaultSettings.actuator.max_concurrent_deployments,
+    blockMs: 1000 * (repository.metrics?.collection_interval_seconds ?? defaultSettings.metrics.collection_interval_seconds),
+  };
+}
+
+/** Settings of one rollout, or what is wrong with them. Names of strategies and methods that we lack are refused, never replaced. */
+export function resolveRolloutSettings(sources: SettingsSources): Result<RolloutSettings, readonly Problem[]> {
+  const policyName = sources.service.policy ?? sources.repository.policy;
+  const policy = policyName === undefined ? {} : sources.policies.get(policyName);
+  if (policy === undefined) {
+    const hint = suggestion(policyName ?? '', [...sources.policies.keys()]);
+    return refuse([{ code: 'unknown-policy', path: '/policy', message: `There is no policies/${policyName}.yaml.${hint}` }]);
+  }
+  const layers = [defaultSettings, sources.repository, policy, sources.service].map(fold);
+  const merged = layers.reduce<unknown>((below, above) => mergePatch(below, above), {}) as FoldedSettings;
+  return mean(merged, sources.oneOff);
+}
+
+interface FoldedSettings {
+  readonly strategy: string;
+  readonly canary: WrittenSettingsCanary;
+  readonly blockMs: number;
+}
+
+/** `canary` at the top level means the same as `actuator.canary`; both are put in one place before layers are merged. */
+function fold(written: WrittenSettings): Partial<FoldedSettings> {
+  const interval = written.metrics?.collection_interval_seconds;
+  const inner = written.actuator?.canary ?? {};
+  // A layer that writes steps and no initial percentage means its own steps, whatever a lower layer started with.
+  const canary = mergePatch(inner, written.canary ?? {}) as WrittenSettingsCanary;
+  const restart = canary.steps !== undefined && canary.initial_percentage === undefined ? { initial_percentage: null } : {};
+  return {
+    ...(written.actuator?.default_strategy === undefined ? {} : { strategy: written.actuator.default_strategy }),
+    ...(interval === undefined ? {} : { blockMs: interval * 1000 }),
+    canary: { ...canary, ...restart } as WrittenSettingsCanary,
+  };
+}
+
+function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']): Result<RolloutSettings, readonly Problem[]> {
+  const canary = mergePatch(merged.canary, oneOffCanary(oneOff)) as WrittenSettingsCanary;
+  const defaults = defaultSettings.actuator.canary;
+  const strategy = oneOff?.type ?? merged.strategy;
+  const method = canary.traffic_split?.method ?? defaults.traffic_split.method;
+  const problems: Problem[] = [];
+  if (strategy !== 'canary' && strategy !== 'immediate') problems.push(notOffered('default_strategy', strategy, ['canary', 'immediate']));
+  if (method !== 'weighted_random') problems.push(notOffered('traffic_split.method', method, ['weighted_random']));
+  const steps = meanSteps(canary, oneOff);
+  problems.push(...stepProblems(steps));
+  if (problems.length > 0) return refuse(problems);
+  const criteria = { ...defaults.success_criteria, ...canary.success_criteria };
+  const rollback = { ...defaults.auto_rollback, ...canary.auto_rollback };
+  return ok({
+    strategy: strategy as Strategy,
+    steps,
+    maxTotalMs: writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes),
+    criteria: {
+      maxErrorRateIncrease: criteria.max_error_rate_increase,
+      confidenceLevel: criteria.confidence_level,
+      minSampleSize: criteria.min_sample_size,
+      criticalErrorRate: rollback.critical_error_rate,
+    },
+    autoRollback: rollback.enabled,
+    splitMethod: 'weighted_random',
+    blockMs: merged.blockMs,
+  });
+}
+
+function oneOffCanary(oneOff: LlmConfig['deployment_strategy']): WrittenSettingsCanary {
+  if (oneOff === undefined) return {};
+  const restart = oneOff.steps !== undefined && oneOff.initial_percentage === undefined;
+  return {
+    ...(restart ? { initial_percentage: null as unknown as number } : {}),
+    ...(oneOff.initial_percentage === undefined ? {} : { initial_percentage: oneOff.initial_percentage }),
+    ...(oneOff.steps === undefined ? {} : { steps: oneOff.steps }),
+    ...(oneOff.success_criteria === undefined ? {} : { success_criteria: oneOff.success_criteria }),
+    ...(oneOff.auto_rollback === undefined ? {} : { auto_rollback: { enabled: oneOff.auto_rollback } }),
+    ...(oneOff.rollout_duration_minutes === undefined
+      ? {}
+      : { max_total_duration_minutes: `${Math.ceil(writtenMinutesToMs(oneOff.rollout_duration_minutes) * 1.5)}ms` }),
+  };
+}
+
+/** Written steps, started at the initial percentage and scaled to the asked duration. */
+function meanSteps(canary: WrittenSettingsCanary, oneOff: LlmConfig['deployment_strategy']): readonly Step[] {
+  const written = (canary.steps ?? []).map((step) => ({ weight: step.percentage, holdMs: writtenMinutesToMs(step.duration_minutes) }));
+  const initial = canary.initial_percentage;
+  const first = written[0];
+  const started =
+    initial === undefined || first === undefined || !isNumber(initial)
+      ? written
+      : [{ weight: initial, holdMs: first.holdMs }, ...written.filter((step) => step.weight > initial)];
+  const asked = oneOff?.rollout_duration_minutes;
+  if (asked === undefined) return started;
+  const total = started.reduce((sum, step) => sum + step.holdMs, 0);
+  return started.map((step) => ({ ...step, holdMs: Math.round((step.holdMs * writtenMinutesToMs(asked)) / total) }));
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
+}
+
+function stepProblems(steps: readonly Step[]): readonly Problem[] {
+  const path = '/canary/steps';
+  const weights = steps.map((step) => step.weight);
+  if (weights.some((weight, index) => index > 0 && weight <= (weights[index - 1] ?? 0))) {
+    return [{ code: 'plan', path, message: `The steps' percentages must rise, and are ${weights.join(', ')}.` }];
+  }
+  if (weights.at(-1) !== 100) {
+    return [{ code: 'plan', path, message: `The last step must be 100 percent, and is ${weights.at(-1) ?? 'missing'}; add a step of 100.` }];
+  }
+  if (weights.length < 2) {
+    return [{ code: 'plan', path, message: 'A canary needs a step below 100 percent, where it can be compared with stable. For none, use the strategy "immediate".' }];
+  }
+  return [];
+}
+
+function notOffered(key: string, value: string, offered: readonly string[]): Problem {
+  const list = offered.map((name) => `"${name}"`).join(' and ');
+  return { code: 'not-in-effect', path: `/${key.replaceAll('.', '/')}`, message: `${key} "${value}" is not offered in this version; there is ${list}.` };
+}
+
+/** Keys that make sense in some of the three kinds of settings files only. */
+export function misplacedKeys(written: WrittenSettings, kind: 'repository' | 'policy' | 'service'): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (kind !== 'repository' && written.actuator?.max_concurrent_deployments !== undefined) {
+    problems.push({ code: 'unknown-key', path: '/actuator/max_concurrent_deployments', message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.' });
+  }
+  if (kind === 'policy' && written.policy !== undefined) {
+    problems.push({ code: 'unknown-key', path: '/policy', message: 'A policy can not name another policy.' });
+  }
+  if (isObject(written.canary) && isObject(written.actuator?.canary)) {
+    problems.push({ code: 'unknown-key', path: '/canary', message: 'Write either canary or actuator.canary in one file, not both.' });
+  }
+  return problems;
+}

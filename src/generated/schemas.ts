@@ -1,0 +1,792 @@
+/* Generated from schemas/ by `npm run generate`. Do not edit. */
+export const schemas: Readonly<Record<string, object>> = {
+  acknowledgement: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'acknowledgement',
+    title: 'Acknowledgement',
+    description: "A gateway's answer to an assignment: it serves it, or says why it can't.",
+    type: 'object',
+    additionalProperties: false,
+    required: ['gateway', 'service', 'term', 'generation', 'applied', 'problems'],
+    properties: {
+      gateway: { type: 'string', maxLength: 128, description: 'Name of the gateway.' },
+      service: { type: 'string', description: 'Service.' },
+      term: { type: 'integer', description: 'Term of the assignment.' },
+      generation: { type: 'integer', description: 'Generation of the assignment.' },
+      applied: {
+        type: 'boolean',
+        description: 'true: new requests are served by it. false: refused, the one before stays in force.',
+      },
+      problems: {
+        type: 'array',
+        maxItems: 50,
+        items: { type: 'string', maxLength: 1000 },
+        description: 'Why it was refused.',
+      },
+    },
+  },
+  assignment: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'assignment',
+    title: 'Assignment',
+    description:
+      'What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['service', 'term', 'generation', 'deployment_id', 'split', 'variants'],
+    properties: {
+      service: { type: 'string', description: "Service; also the value of the request's `model` field." },
+      term: { type: 'integer', minimum: 0, description: 'Term of the leader that assigned.' },
+      generation: { type: 'integer', minimum: 0, description: 'Rises with each change of this service.' },
+      deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment on trial.' },
+      split: {
+        type: 'object',
+        description: 'How requests are divided between the variants.',
+        additionalProperties: false,
+        required: ['method'],
+        properties: {
+          method: { enum: ['weighted_random'], description: 'Each request is drawn by itself.' },
+        },
+      },
+      variants: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 2,
+        description: 'Canary first, stable last; weights add up to 100.',
+        items: { $ref: '#/$defs/variant' },
+      },
+    },
+    $defs: {
+      variant: {
+        type: 'object',
+        description: 'One variant.',
+        additionalProperties: false,
+        required: ['name', 'weight', 'commit', 'digest', 'serving'],
+        properties: {
+          name: { enum: ['canary', 'stable'], description: 'Variant.' },
+          weight: { type: 'number', minimum: 0, maximum: 100, description: 'Percent of requests.' },
+          commit: { type: 'string', description: 'Commit that brought the configuration.' },
+          digest: { type: 'string', description: 'Digest of the configuration.' },
+          serving: { $ref: '#/$defs/serving', description: 'The configuration, resolved.' },
+        },
+      },
+      serving: {
+        type: 'object',
+        description: 'A configuration with defaults and catalogue entries filled in.',
+        additionalProperties: false,
+        required: [
+          'default_model',
+          'prompt_template',
+          'parameters',
+          'timeout_ms',
+          'rules',
+          'models',
+          'aliases',
+        ],
+        properties: {
+          default_model: { type: 'string', description: 'Model where no rule matches.' },
+          prompt_template: {
+            anyOf: [{ type: 'string' }, { type: 'null' }],
+            description: 'Template of the system message.',
+          },
+          parameters: {
+            type: 'object',
+            additionalProperties: true,
+            description: 'Parameters set on every request.',
+          },
+          timeout_ms: { type: 'integer', minimum: 1, description: 'Upstream time-out, in milliseconds.' },
+          rules: {
+            type: 'array',
+            description: 'Routing rules.',
+            items: {
+              type: 'object',
+              additionalProperties: false,
+              required: ['condition', 'model', 'parameters'],
+              properties: {
+                condition: { type: 'string', description: 'CEL.' },
+                model: { type: 'string', description: 'Model of the rule.' },
+                parameters: {
+                  type: 'object',
+                  additionalProperties: true,
+                  description: 'Parameters of the rule.',
+                },
+              },
+            },
+          },
+          models: {
+            type: 'object',
+            description: "The catalogue's entries for each model it can reach.",
+            additionalProperties: { $ref: '#/$defs/servedModel' },
+          },
+          aliases: { type: 'array', items: { type: 'string' }, description: 'Further names of the service.' },
+        },
+      },
+      servedModel: {
+        type: 'object',
+        description: 'A model as a gateway calls it.',
+        additionalProperties: false,
+        required: ['provider', 'base_url', 'api_key_env', 'upstream_model', 'limits', 'prices'],
+        properties: {
+          provider: { type: 'string', description: 'Provider.' },
+          base_url: { type: 'string', description: 'Base URL.' },
+          api_key_env: {
+            anyOf: [{ type: 'string' }, { type: 'null' }],
+            description: "Variable of the gateway's environment that holds the key.",
+          },
+          upstream_model: { type: 'string', description: 'Name at the provider.' },
+          limits: { type: 'object', additionalProperties: true, description: 'Limits of the catalogue.' },
+          prices: {
+            anyOf: [
+              { type: 'null' },
+              {
+                type: 'object',
+                additionalProperties: false,
+                required: ['input_per_million_usd', 'output_per_million_usd'],
+                properties: {
+                  input_per_million_usd: {
+                    type: 'number',
+                    description: 'US dollars per million prompt tokens.',
+                  },
+                  output_per_million_usd: {
+                    type: 'number',
+                    description: 'US dollars per million completion tokens.',
+                  },
+                },
+              },
+            ],
+            description: 'Prices; null when unknown.',
+          },
+        },
+      },
+    },
+  },
+  'bucket-batch': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'bucket-batch',
+    title: 'BucketBatch',
+    description:
+      'What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['gateway', 'epoch', 'seq', 'buckets'],
+    properties: {
+      gateway: { type: 'string', maxLength: 128, description: 'Name of the gateway.' },
+      epoch: { type: 'string', maxLength: 64, description: 'Random for each start of the gateway process.' },
+      seq: { type: 'integer', minimum: 1, description: '1, 2, 3 ... within the epoch.' },
+      buckets: {
+        type: 'array',
+        maxItems: 10000,
+        items: { $ref: 'bucket' },
+        description: 'One for each key that saw a request.',
+      },
+    },
+  },
+  bucket: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'bucket',
+    title: 'Bucket',
+    description:
+      'What one gateway measured in one interval for one service, variant, revision, model and route. Buckets of one key can be added.',
+    type: 'object',
+    additionalProperties: false,
+    required: [
+      'service',
+      'variant',
+      'digest',
+      'deployment_id',
+      'model',
+      'route',
+      'requests',
+      'errors',
+      'excluded',
+      'latency_ms',
+      'first_token_ms',
+      'cost_usd',
+      'unpriced',
+      'input_tokens',
+      'output_tokens',
+    ],
+    properties: {
+      service: { type: 'string', description: 'Service.' },
+      variant: { enum: ['stable', 'canary'], description: 'Variant that served.' },
+      digest: { type: 'string', description: 'Digest of the configuration that served.' },
+      deployment_id: {
+        anyOf: [{ type: 'string' }, { type: 'null' }],
+        description: 'Deployment on trial when the request arrived; null when none was.',
+      },
+      model: { type: 'string', description: 'Model of the catalogue that answered.' },
+      route: { type: 'string', description: '`rule-N`, counted from 1, or `default`.' },
+      requests: {
+        type: 'integer',
+        minimum: 0,
+        description: 'Requests that count: finished, and neither refused by us nor abandoned by the client.',
+      },
+      errors: {
+        type: 'object',
+        additionalProperties: { type: 'integer', minimum: 0 },
+        description: 'Failed requests by class.',
+      },
+      excluded: {
+        type: 'object',
+        additionalProperties: { type: 'integer', minimum: 0 },
+        description: 'Requests outside `requests`, by reason.',
+      },
+      latency_ms: { $ref: '#/$defs/histogram', description: 'Time to the last byte, in milliseconds.' },
+      first_token_ms: {
+        $ref: '#/$defs/histogram',
+        description: 'Time to the first byte of a streamed answer, in milliseconds.',
+      },
+      cost_usd: { $ref: '#/$defs/moments', description: 'Cost per priced request, in US dollars.' },
+      unpriced: { type: 'integer', minimum: 0, description: 'Answered requests whose cost is unknown.' },
+      input_tokens: {
+        $ref: '#/$defs/moments',
+        description: 'Prompt tokens per request that reported usage.',
+      },
+      output_tokens: {
+        $ref: '#/$defs/moments',
+        description: 'Completion tokens per request that reported usage.',
+      },
+    },
+    $defs: {
+      histogram: {
+        type: 'object',
+        description:
+          'Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.',
+        additionalProperties: false,
+        required: ['zero', 'bins'],
+        properties: {
+          zero: { type: 'integer', minimum: 0, description: 'Values up to 0.001.' },
+          bins: {
+            type: 'array',
+            items: { type: 'integer' },
+            description: 'Pairs: bin, count, bin, count ... in rising order.',
+          },
+        },
+      },
+      moments: {
+        type: 'object',
+        description:
+          'Count, sum and sum of squares about a pivot, which keeps the digits that plain sums lose.',
+        additionalProperties: false,
+        required: ['n', 'pivot', 'sum', 'sum_squares'],
+        properties: {
+          n: { type: 'integer', minimum: 0, description: 'Values.' },
+          pivot: { type: 'number', description: 'The first value.' },
+          sum: { type: 'number', description: 'Sum of value - pivot.' },
+          sum_squares: { type: 'number', minimum: 0, description: 'Sum of (value - pivot) squared.' },
+        },
+      },
+    },
+  },
+  'llm-config': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'llm-config',
+    title: 'LlmConfig',
+    description:
+      'services/<name>/config.yaml: the LLM configuration of one service, as a person writes it. Templates and the files given to `deploy --config` have the same shape.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      version: { type: 'string', const: '1.0', description: 'Version of this file format.' },
+      metadata: {
+        type: 'object',
+        description: 'Tells people what this is. Never serves a request, so it is no part of the digest.',
+        additionalProperties: false,
+        properties: {
+          name: { type: 'string', maxLength: 200, description: 'Name of this configuration.' },
+          service: {
+            $ref: '#/$defs/serviceName',
+            description: "Service that `deploy --config` writes to; must equal the folder's name.",
+          },
+          description: { type: 'string', maxLength: 2000, description: 'What the configuration is for.' },
+          created_at: { type: 'string', format: 'date-time', description: 'When it was written.' },
+          created_by: { type: 'string', maxLength: 200, description: 'Who or what wrote it.' },
+          tags: {
+            type: 'array',
+            items: { type: 'string', maxLength: 100 },
+            description: 'Free words to find it by.',
+          },
+          template: {
+            type: 'string',
+            maxLength: 200,
+            description: 'Name of the template it was copied from.',
+          },
+          use_case: { type: 'string', maxLength: 500, description: 'What the template is good for.' },
+        },
+      },
+      llm: {
+        type: 'object',
+        description: 'The model and how it is asked.',
+        additionalProperties: false,
+        properties: {
+          model: {
+            $ref: '#/$defs/modelName',
+            description: 'Model of the catalogue (models.yaml) that answers.',
+          },
+          provider: {
+            type: 'string',
+            maxLength: 100,
+            description: 'Provider of the catalogue; must be the one the catalogue gives for the model.',
+          },
+          prompt_template: {
+            type: 'string',
+            maxLength: 65536,
+            description:
+              "Sent as the system message. `{context}` comes from the request's metadata, `{question}` is the last user message; `{{` is a brace.",
+          },
+          parameters: {
+            $ref: '#/$defs/parameters',
+            description: 'Generation parameters set on every request.',
+          },
+          retry_config: {
+            type: 'object',
+            description: 'Retries and time-out towards the provider.',
+            additionalProperties: false,
+            properties: {
+              max_retries: {
+                type: 'integer',
+                minimum: 0,
+                maximum: 10,
+                description: 'Further attempts after a failed one.',
+              },
+              retry_delay_ms: {
+                type: 'integer',
+                minimum: 0,
+                maximum: 60000,
+                description: 'Pause before the first retry, in milliseconds.',
+              },
+              timeout_ms: {
+                type: 'integer',
+                minimum: 1,
+                maximum: 600000,
+                description:
+                  "Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.",
+              },
+            },
+          },
+        },
+      },
+      routing: {
+        type: 'object',
+        description: 'Which model answers which request.',
+        additionalProperties: false,
+        properties: {
+          default_model: {
+            $ref: '#/$defs/modelName',
+            description: 'Model for requests that no rule matches; `llm.model` where it is left out.',
+          },
+          rules: {
+            type: 'array',
+            maxItems: 100,
+            description: 'Tried in order; the first whose condition is true decides.',
+            items: {
+              type: 'object',
+              additionalProperties: false,
+              required: ['condition', 'model'],
+              properties: {
+                condition: {
+                  type: 'string',
+                  minLength: 1,
+                  maxLength: 2000,
+                  description:
+                    'CEL over task, request, user and cost_budget; must give a bool. A missing field means no match.',
+                },
+                model: { $ref: '#/$defs/modelName', description: 'Model for the requests of this rule.' },
+                parameters: {
+                  $ref: '#/$defs/parameters',
+                  description: 'Parameters of this rule, over those of `llm.parameters`.',
+                },
+              },
+            },
+          },
+        },
+      },
+      cost_controls: {
+        type: 'object',
+        description: 'Spending limits.',
+        additionalProperties: false,
+        properties: {
+          daily_budget_usd: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Most that may be spent in a UTC day, in US dollars.',
+          },
+          per_request_limit_usd: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Most that one request may cost, in US dollars.',
+          },
+          alert_threshold_usd: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Spending of a day that raises an alert, in US dollars.',
+          },
+        },
+      },
+      quality_controls: {
+        type: 'object',
+        description: 'Quality of answers.',
+        additionalProperties: false,
+        properties: {
+          min_quality_score: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: 'Lowest acceptable mean quality score.',
+          },
+          enable_quality_monitoring: { type: 'boolean', description: 'Score a sample of the answers.' },
+          quality_check_sample_rate: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: 'Share of answers that is scored.',
+          },
+        },
+      },
+      performance: {
+        type: 'object',
+        description: 'Performance targets and limits.',
+        additionalProperties: false,
+        properties: {
+          target_latency_p95_ms: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Target for the 95th percentile of latency, in milliseconds.',
+          },
+          target_latency_p99_ms: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Target for the 99th percentile of latency, in milliseconds.',
+          },
+          max_concurrent_requests: {
+            type: 'integer',
+            minimum: 1,
+            description: 'Most requests in flight in one gateway.',
+          },
+        },
+      },
+      deployment_strategy: {
+        type: 'object',
+        description: 'One-off overrides of how this revision is rolled out. No part of the digest.',
+        additionalProperties: false,
+        properties: {
+          type: { type: 'string', description: 'Strategy: canary or immediate.' },
+          initial_percentage: {
+            $ref: 'settings#/$defs/percentage',
+            description: 'Weight of the first step, in percent.',
+          },
+          steps: { $ref: 'settings#/$defs/steps', description: 'Steps of this rollout.' },
+          rollout_duration_minutes: {
+            $ref: 'settings#/$defs/minutes',
+            description: 'Holds are scaled so that they add up to this.',
+          },
+          auto_rollback: {
+            type: 'boolean',
+            description: 'Roll back by itself when the verdict is fail; false pauses and alerts.',
+          },
+          success_criteria: {
+            $ref: 'settings#/$defs/success_criteria',
+            description: 'Criteria of this rollout.',
+          },
+        },
+      },
+      aliases: {
+        type: 'array',
+        maxItems: 20,
+        items: { $ref: '#/$defs/serviceName' },
+        description: "Further values of the request's `model` field that mean this service.",
+      },
+    },
+    $defs: {
+      serviceName: {
+        type: 'string',
+        pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
+        description: 'Lower-case letters, digits, dots, dashes and underscores.',
+      },
+      modelName: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 200,
+        description: 'A key of `models` in models.yaml.',
+      },
+      parameters: {
+        type: 'object',
+        description: 'Generation parameters. The configuration wins over what the client sends.',
+        additionalProperties: false,
+        properties: {
+          temperature: { type: 'number', minimum: 0, maximum: 2, description: 'Sampling temperature.' },
+          top_p: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'Nucleus sampling mass.' },
+          max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens in the answer.' },
+          frequency_penalty: {
+            type: 'number',
+            minimum: -2,
+            maximum: 2,
+            description: 'Penalty for frequent tokens.',
+          },
+          presence_penalty: {
+            type: 'number',
+            minimum: -2,
+            maximum: 2,
+            description: 'Penalty for tokens already present.',
+          },
+          seed: { type: 'integer', description: 'Seed for repeatable sampling where the provider has it.' },
+          stop: {
+            type: 'array',
+            items: { type: 'string' },
+            maxItems: 4,
+            description: 'Sequences that end the answer.',
+          },
+          timeout_ms: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 600000,
+            description: 'Same as `retry_config.timeout_ms`, which it overrides; never sent to the provider.',
+          },
+        },
+      },
+    },
+  },
+  models: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'models',
+    title: 'ModelCatalogue',
+    description: 'models.yaml: the models that configurations may name, with provider, limits and prices.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['providers', 'models'],
+    properties: {
+      providers: {
+        type: 'object',
+        description: 'Providers by name.',
+        propertyNames: { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' },
+        additionalProperties: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['base_url'],
+          properties: {
+            base_url: {
+              type: 'string',
+              pattern: '^https?://[^\\s@?#]+$',
+              description: 'OpenAI-compatible base URL, without credentials; plain http only on loopback.',
+            },
+            api_key: {
+              type: 'string',
+              pattern: '^\\$\\{[A-Z_][A-Z0-9_]*\\}$',
+              'x-secret': true,
+              description:
+                "Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.",
+            },
+          },
+        },
+      },
+      models: {
+        type: 'object',
+        description: 'Models by the name that configurations use.',
+        propertyNames: { minLength: 1, maxLength: 200 },
+        additionalProperties: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['provider'],
+          properties: {
+            provider: { type: 'string', description: 'A key of `providers`.' },
+            upstream_model: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 200,
+              description: 'Name the provider knows it by; the key where left out.',
+            },
+            context_tokens: {
+              type: 'integer',
+              minimum: 1,
+              description: 'Size of the context window, in tokens.',
+            },
+            max_output_tokens: {
+              type: 'integer',
+              minimum: 1,
+              description: 'Most tokens of one answer; `max_tokens` may not be larger.',
+            },
+            parameters: {
+              type: 'object',
+              description: 'Ranges that the model takes, narrower than the general ones.',
+              propertyNames: { enum: ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty'] },
+              additionalProperties: {
+                type: 'object',
+                additionalProperties: false,
+                required: ['min', 'max'],
+                properties: {
+                  min: { type: 'number', description: 'Least value.' },
+                  max: { type: 'number', description: 'Greatest value.' },
+                },
+              },
+            },
+            prices: {
+              type: 'object',
+              description:
+                'Prices in US dollars per million tokens. Left out: cost is unknown, which is counted and never taken for free.',
+              additionalProperties: false,
+              required: ['input_per_million_usd', 'output_per_million_usd'],
+              properties: {
+                input_per_million_usd: {
+                  type: 'number',
+                  minimum: 0,
+                  description: 'A million prompt tokens.',
+                },
+                output_per_million_usd: {
+                  type: 'number',
+                  minimum: 0,
+                  description: 'A million completion tokens.',
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+  settings: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'settings',
+    title: 'WrittenSettings',
+    description:
+      'actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      policy: {
+        type: 'string',
+        pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
+        description:
+          'Named rollout policy, policies/<name>.yaml, applied between actuator.yaml and rollout.yaml.',
+      },
+      actuator: {
+        type: 'object',
+        description: 'The rollout engine.',
+        additionalProperties: false,
+        properties: {
+          default_strategy: {
+            type: 'string',
+            description: 'Strategy for changes that name none: canary or immediate.',
+          },
+          max_concurrent_deployments: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 10000,
+            description:
+              'Deployments that may shift traffic at once, over all services (actuator.yaml only). Rollbacks never wait.',
+          },
+          canary: { $ref: '#/$defs/canary', description: 'The canary strategy.' },
+        },
+      },
+      canary: {
+        $ref: '#/$defs/canary',
+        description: 'Same as `actuator.canary`, for policies and rollout.yaml.',
+      },
+      metrics: {
+        type: 'object',
+        description: 'Measurement.',
+        additionalProperties: false,
+        properties: {
+          collection_interval_seconds: {
+            type: 'number',
+            minimum: 0.2,
+            maximum: 300,
+            description: 'Least length of a comparison block, and the tick of the judge, in seconds.',
+          },
+        },
+      },
+    },
+    $defs: {
+      percentage: { type: 'number', exclusiveMinimum: 0, maximum: 100, description: 'Percent of traffic.' },
+      minutes: {
+        description: 'A time: a number of minutes, or text such as 90s, 5m or 24h.',
+        anyOf: [
+          { type: 'number', exclusiveMinimum: 0 },
+          { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$' },
+        ],
+      },
+      steps: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 50,
+        description:
+          'Weights in rising order; each is held for its duration, and longer until there is evidence.',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['percentage', 'duration_minutes'],
+          properties: {
+            percentage: { $ref: '#/$defs/percentage', description: 'Weight of the canary, in percent.' },
+            duration_minutes: { $ref: '#/$defs/minutes', description: 'Least time at this weight.' },
+          },
+        },
+      },
+      success_criteria: {
+        type: 'object',
+        description: 'What the canary must meet to go on.',
+        additionalProperties: false,
+        properties: {
+          max_error_rate_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: 'Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.',
+          },
+          confidence_level: {
+            type: 'number',
+            minimum: 0.5,
+            maximum: 0.9999,
+            description: 'Confidence before a canary is called worse.',
+          },
+          min_sample_size: {
+            type: 'integer',
+            minimum: 1,
+            description: 'Canary requests that each step needs.',
+          },
+        },
+      },
+      canary: {
+        type: 'object',
+        description: 'The canary strategy.',
+        additionalProperties: false,
+        properties: {
+          initial_percentage: {
+            $ref: '#/$defs/percentage',
+            description: 'Weight of the first step; written steps at or below it are dropped.',
+          },
+          steps: { $ref: '#/$defs/steps', description: 'The steps.' },
+          success_criteria: { $ref: '#/$defs/success_criteria', description: 'What each step must meet.' },
+          auto_rollback: {
+            type: 'object',
+            description: 'When to roll back without asking.',
+            additionalProperties: false,
+            properties: {
+              enabled: {
+                type: 'boolean',
+                description: 'false: a failing canary is paused and people are told.',
+              },
+              critical_error_rate: {
+                type: 'number',
+                exclusiveMinimum: 0,
+                maximum: 1,
+                description:
+                  'Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.',
+              },
+            },
+          },
+          max_total_duration_minutes: {
+            $ref: '#/$defs/minutes',
+            description: 'After this the deployment is paused for a person.',
+          },
+          traffic_split: {
+            type: 'object',
+            description: 'How requests are divided.',
+            additionalProperties: false,
+            properties: {
+              method: { type: 'string', description: 'weighted_random: each request is drawn by itself.' },
+            },
+          },
+        },
+      },
+    },
+  },
+};

@@ -1,0 +1,752 @@
+/* Generated from schemas/ by `npm run generate`. Do not edit. */
+/**
+ * Lower-case letters, digits, dots, dashes and underscores.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigServiceName".
+ */
+export type LlmConfigServiceName = string;
+/**
+ * A key of `models` in models.yaml.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigModelName".
+ */
+export type LlmConfigModelName = string;
+/**
+ * Percent of traffic.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsPercentage".
+ */
+export type WrittenSettingsPercentage = number;
+/**
+ * A time: a number of minutes, or text such as 90s, 5m or 24h.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsMinutes".
+ */
+export type WrittenSettingsMinutes = number | string;
+/**
+ * Weights in rising order; each is held for its duration, and longer until there is evidence.
+ *
+ * @minItems 1
+ * @maxItems 50
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsSteps".
+ */
+export type WrittenSettingsSteps = {
+  percentage: WrittenSettingsPercentage;
+  duration_minutes: WrittenSettingsMinutes;
+}[];
+
+export interface Bundle {}
+/**
+ * A gateway's answer to an assignment: it serves it, or says why it can't.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "Acknowledgement".
+ */
+export interface Acknowledgement {
+  /**
+   * Name of the gateway.
+   */
+  gateway: string;
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * Term of the assignment.
+   */
+  term: number;
+  /**
+   * Generation of the assignment.
+   */
+  generation: number;
+  /**
+   * true: new requests are served by it. false: refused, the one before stays in force.
+   */
+  applied: boolean;
+  /**
+   * Why it was refused.
+   *
+   * @maxItems 50
+   */
+  problems: string[];
+}
+/**
+ * What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "Assignment".
+ */
+export interface Assignment {
+  /**
+   * Service; also the value of the request's `model` field.
+   */
+  service: string;
+  /**
+   * Term of the leader that assigned.
+   */
+  term: number;
+  /**
+   * Rises with each change of this service.
+   */
+  generation: number;
+  /**
+   * Deployment on trial.
+   */
+  deployment_id: string | null;
+  /**
+   * How requests are divided between the variants.
+   */
+  split: {
+    /**
+     * Each request is drawn by itself.
+     */
+    method: 'weighted_random';
+  };
+  /**
+   * Canary first, stable last; weights add up to 100.
+   *
+   * @minItems 1
+   * @maxItems 2
+   */
+  variants: AssignmentVariant[];
+}
+/**
+ * One variant.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentVariant".
+ */
+export interface AssignmentVariant {
+  /**
+   * Variant.
+   */
+  name: 'canary' | 'stable';
+  /**
+   * Percent of requests.
+   */
+  weight: number;
+  /**
+   * Commit that brought the configuration.
+   */
+  commit: string;
+  /**
+   * Digest of the configuration.
+   */
+  digest: string;
+  serving: AssignmentServing;
+}
+/**
+ * A configuration with defaults and catalogue entries filled in.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentServing".
+ */
+export interface AssignmentServing {
+  /**
+   * Model where no rule matches.
+   */
+  default_model: string;
+  /**
+   * Template of the system message.
+   */
+  prompt_template: string | null;
+  /**
+   * Parameters set on every request.
+   */
+  parameters: {
+    [k: string]: unknown;
+  };
+  /**
+   * Upstream time-out, in milliseconds.
+   */
+  timeout_ms: number;
+  /**
+   * Routing rules.
+   */
+  rules: {
+    /**
+     * CEL.
+     */
+    condition: string;
+    /**
+     * Model of the rule.
+     */
+    model: string;
+    /**
+     * Parameters of the rule.
+     */
+    parameters: {
+      [k: string]: unknown;
+    };
+  }[];
+  /**
+   * The catalogue's entries for each model it can reach.
+   */
+  models: {
+    [k: string]: AssignmentServedModel;
+  };
+  /**
+   * Further names of the service.
+   */
+  aliases: string[];
+}
+/**
+ * A model as a gateway calls it.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentServedModel".
+ */
+export interface AssignmentServedModel {
+  /**
+   * Provider.
+   */
+  provider: string;
+  /**
+   * Base URL.
+   */
+  base_url: string;
+  /**
+   * Variable of the gateway's environment that holds the key.
+   */
+  api_key_env: string | null;
+  /**
+   * Name at the provider.
+   */
+  upstream_model: string;
+  /**
+   * Limits of the catalogue.
+   */
+  limits: {
+    [k: string]: unknown;
+  };
+  /**
+   * Prices; null when unknown.
+   */
+  prices: null | {
+    /**
+     * US dollars per million prompt tokens.
+     */
+    input_per_million_usd: number;
+    /**
+     * US dollars per million completion tokens.
+     */
+    output_per_million_usd: number;
+  };
+}
+/**
+ * What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "BucketBatch".
+ */
+export interface BucketBatch {
+  /**
+   * Name of the gateway.
+   */
+  gateway: string;
+  /**
+   * Random for each start of the gateway process.
+   */
+  epoch: string;
+  /**
+   * 1, 2, 3 ... within the epoch.
+   */
+  seq: number;
+  /**
+   * One for each key that saw a request.
+   *
+   * @maxItems 10000
+   */
+  buckets: Bucket[];
+}
+/**
+ * What one gateway measured in one interval for one service, variant, revision, model and route. Buckets of one key can be added.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "Bucket".
+ */
+export interface Bucket {
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * Variant that served.
+   */
+  variant: 'stable' | 'canary';
+  /**
+   * Digest of the configuration that served.
+   */
+  digest: string;
+  /**
+   * Deployment on trial when the request arrived; null when none was.
+   */
+  deployment_id: string | null;
+  /**
+   * Model of the catalogue that answered.
+   */
+  model: string;
+  /**
+   * `rule-N`, counted from 1, or `default`.
+   */
+  route: string;
+  /**
+   * Requests that count: finished, and neither refused by us nor abandoned by the client.
+   */
+  requests: number;
+  /**
+   * Failed requests by class.
+   */
+  errors: {
+    [k: string]: number;
+  };
+  /**
+   * Requests outside `requests`, by reason.
+   */
+  excluded: {
+    [k: string]: number;
+  };
+  latency_ms: BucketHistogram;
+  first_token_ms: BucketHistogram;
+  cost_usd: BucketMoments;
+  /**
+   * Answered requests whose cost is unknown.
+   */
+  unpriced: number;
+  input_tokens: BucketMoments;
+  output_tokens: BucketMoments;
+}
+/**
+ * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "BucketHistogram".
+ */
+export interface BucketHistogram {
+  /**
+   * Values up to 0.001.
+   */
+  zero: number;
+  /**
+   * Pairs: bin, count, bin, count ... in rising order.
+   */
+  bins: number[];
+}
+/**
+ * Count, sum and sum of squares about a pivot, which keeps the digits that plain sums lose.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "BucketMoments".
+ */
+export interface BucketMoments {
+  /**
+   * Values.
+   */
+  n: number;
+  /**
+   * The first value.
+   */
+  pivot: number;
+  /**
+   * Sum of value - pivot.
+   */
+  sum: number;
+  /**
+   * Sum of (value - pivot) squared.
+   */
+  sum_squares: number;
+}
+/**
+ * services/<name>/config.yaml: the LLM configuration of one service, as a person writes it. Templates and the files given to `deploy --config` have the same shape.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfig".
+ */
+export interface LlmConfig {
+  /**
+   * Version of this file format.
+   */
+  version?: '1.0';
+  /**
+   * Tells people what this is. Never serves a request, so it is no part of the digest.
+   */
+  metadata?: {
+    /**
+     * Name of this configuration.
+     */
+    name?: string;
+    service?: LlmConfigServiceName;
+    /**
+     * What the configuration is for.
+     */
+    description?: string;
+    /**
+     * When it was written.
+     */
+    created_at?: string;
+    /**
+     * Who or what wrote it.
+     */
+    created_by?: string;
+    /**
+     * Free words to find it by.
+     */
+    tags?: string[];
+    /**
+     * Name of the template it was copied from.
+     */
+    template?: string;
+    /**
+     * What the template is good for.
+     */
+    use_case?: string;
+  };
+  /**
+   * The model and how it is asked.
+   */
+  llm?: {
+    model?: LlmConfigModelName;
+    /**
+     * Provider of the catalogue; must be the one the catalogue gives for the model.
+     */
+    provider?: string;
+    /**
+     * Sent as the system message. `{context}` comes from the request's metadata, `{question}` is the last user message; `{{` is a brace.
+     */
+    prompt_template?: string;
+    parameters?: LlmConfigParameters;
+    /**
+     * Retries and time-out towards the provider.
+     */
+    retry_config?: {
+      /**
+       * Further attempts after a failed one.
+       */
+      max_retries?: number;
+      /**
+       * Pause before the first retry, in milliseconds.
+       */
+      retry_delay_ms?: number;
+      /**
+       * Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.
+       */
+      timeout_ms?: number;
+    };
+  };
+  /**
+   * Which model answers which request.
+   */
+  routing?: {
+    default_model?: LlmConfigModelName;
+    /**
+     * Tried in order; the first whose condition is true decides.
+     *
+     * @maxItems 100
+     */
+    rules?: {
+      /**
+       * CEL over task, request, user and cost_budget; must give a bool. A missing field means no match.
+       */
+      condition: string;
+      model: LlmConfigModelName;
+      parameters?: LlmConfigParameters;
+    }[];
+  };
+  /**
+   * Spending limits.
+   */
+  cost_controls?: {
+    /**
+     * Most that may be spent in a UTC day, in US dollars.
+     */
+    daily_budget_usd?: number;
+    /**
+     * Most that one request may cost, in US dollars.
+     */
+    per_request_limit_usd?: number;
+    /**
+     * Spending of a day that raises an alert, in US dollars.
+     */
+    alert_threshold_usd?: number;
+  };
+  /**
+   * Quality of answers.
+   */
+  quality_controls?: {
+    /**
+     * Lowest acceptable mean quality score.
+     */
+    min_quality_score?: number;
+    /**
+     * Score a sample of the answers.
+     */
+    enable_quality_monitoring?: boolean;
+    /**
+     * Share of answers that is scored.
+     */
+    quality_check_sample_rate?: number;
+  };
+  /**
+   * Performance targets and limits.
+   */
+  performance?: {
+    /**
+     * Target for the 95th percentile of latency, in milliseconds.
+     */
+    target_latency_p95_ms?: number;
+    /**
+     * Target for the 99th percentile of latency, in milliseconds.
+     */
+    target_latency_p99_ms?: number;
+    /**
+     * Most requests in flight in one gateway.
+     */
+    max_concurrent_requests?: number;
+  };
+  /**
+   * One-off overrides of how this revision is rolled out. No part of the digest.
+   */
+  deployment_strategy?: {
+    /**
+     * Strategy: canary or immediate.
+     */
+    type?: string;
+    initial_percentage?: WrittenSettingsPercentage;
+    steps?: WrittenSettingsSteps;
+    rollout_duration_minutes?: WrittenSettingsMinutes;
+    /**
+     * Roll back by itself when the verdict is fail; false pauses and alerts.
+     */
+    auto_rollback?: boolean;
+    success_criteria?: WrittenSettingsSuccessCriteria;
+  };
+  /**
+   * Further values of the request's `model` field that mean this service.
+   *
+   * @maxItems 20
+   */
+  aliases?: LlmConfigServiceName[];
+}
+/**
+ * Generation parameters. The configuration wins over what the client sends.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigParameters".
+ */
+export interface LlmConfigParameters {
+  /**
+   * Sampling temperature.
+   */
+  temperature?: number;
+  /**
+   * Nucleus sampling mass.
+   */
+  top_p?: number;
+  /**
+   * Most tokens in the answer.
+   */
+  max_tokens?: number;
+  /**
+   * Penalty for frequent tokens.
+   */
+  frequency_penalty?: number;
+  /**
+   * Penalty for tokens already present.
+   */
+  presence_penalty?: number;
+  /**
+   * Seed for repeatable sampling where the provider has it.
+   */
+  seed?: number;
+  /**
+   * Sequences that end the answer.
+   *
+   * @maxItems 4
+   */
+  stop?: string[];
+  /**
+   * Same as `retry_config.timeout_ms`, which it overrides; never sent to the provider.
+   */
+  timeout_ms?: number;
+}
+/**
+ * What the canary must meet to go on.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsSuccessCriteria".
+ */
+export interface WrittenSettingsSuccessCriteria {
+  /**
+   * Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.
+   */
+  max_error_rate_increase?: number;
+  /**
+   * Confidence before a canary is called worse.
+   */
+  confidence_level?: number;
+  /**
+   * Canary requests that each step needs.
+   */
+  min_sample_size?: number;
+}
+/**
+ * models.yaml: the models that configurations may name, with provider, limits and prices.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "ModelCatalogue".
+ */
+export interface ModelCatalogue {
+  /**
+   * Providers by name.
+   */
+  providers: {
+    [k: string]: {
+      /**
+       * OpenAI-compatible base URL, without credentials; plain http only on loopback.
+       */
+      base_url: string;
+      /**
+       * Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.
+       */
+      api_key?: string;
+    };
+  };
+  /**
+   * Models by the name that configurations use.
+   */
+  models: {
+    [k: string]: {
+      /**
+       * A key of `providers`.
+       */
+      provider: string;
+      /**
+       * Name the provider knows it by; the key where left out.
+       */
+      upstream_model?: string;
+      /**
+       * Size of the context window, in tokens.
+       */
+      context_tokens?: number;
+      /**
+       * Most tokens of one answer; `max_tokens` may not be larger.
+       */
+      max_output_tokens?: number;
+      /**
+       * Ranges that the model takes, narrower than the general ones.
+       */
+      parameters?: {
+        [k: string]: {
+          /**
+           * Least value.
+           */
+          min: number;
+          /**
+           * Greatest value.
+           */
+          max: number;
+        };
+      };
+      /**
+       * Prices in US dollars per million tokens. Left out: cost is unknown, which is counted and never taken for free.
+       */
+      prices?: {
+        /**
+         * A million prompt tokens.
+         */
+        input_per_million_usd: number;
+        /**
+         * A million completion tokens.
+         */
+        output_per_million_usd: number;
+      };
+    };
+  };
+}
+/**
+ * actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettings".
+ */
+export interface WrittenSettings {
+  /**
+   * Named rollout policy, policies/<name>.yaml, applied between actuator.yaml and rollout.yaml.
+   */
+  policy?: string;
+  /**
+   * The rollout engine.
+   */
+  actuator?: {
+    /**
+     * Strategy for changes that name none: canary or immediate.
+     */
+    default_strategy?: string;
+    /**
+     * Deployments that may shift traffic at once, over all services (actuator.yaml only). Rollbacks never wait.
+     */
+    max_concurrent_deployments?: number;
+    canary?: WrittenSettingsCanary;
+  };
+  canary?: WrittenSettingsCanary;
+  /**
+   * Measurement.
+   */
+  metrics?: {
+    /**
+     * Least length of a comparison block, and the tick of the judge, in seconds.
+     */
+    collection_interval_seconds?: number;
+  };
+}
+/**
+ * The canary strategy.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsCanary".
+ */
+export interface WrittenSettingsCanary {
+  initial_percentage?: WrittenSettingsPercentage;
+  steps?: WrittenSettingsSteps;
+  success_criteria?: WrittenSettingsSuccessCriteria;
+  /**
+   * When to roll back without asking.
+   */
+  auto_rollback?: {
+    /**
+     * false: a failing canary is paused and people are told.
+     */
+    enabled?: boolean;
+    /**
+     * Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.
+     */
+    critical_error_rate?: number;
+  };
+  max_total_duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * How requests are divided.
+   */
+  traffic_split?: {
+    /**
+     * weighted_random: each request is drawn by itself.
+     */
+    method?: string;
+  };
+}
+
+/** Ties the name of a schema to the type of what it accepts. */
+export interface SchemaTypes {
+  acknowledgement: Acknowledgement;
+  assignment: Assignment;
+  'bucket-batch': BucketBatch;
+  bucket: Bucket;
+  'llm-config': LlmConfig;
+  models: ModelCatalogue;
+  settings: WrittenSettings;
+}

@@ -1,0 +1,81 @@
+/** The configuration repository: what it holds, and the two kinds of commits that we write to it. */
+import type { Problem } from '../base/problem.ts';
+
+export interface BlobRef {
+  readonly oid: string;
+  readonly path: string;
+}
+
+/** The files of one commit that mean something to us. */
+export interface RepositoryTree {
+  readonly commit: string;
+  readonly settings: BlobRef | null;
+  readonly catalogue: BlobRef | null;
+  readonly policies: ReadonlyMap<string, BlobRef>;
+  readonly services: ReadonlyMap<string, { readonly config: BlobRef | null; readonly rollout: BlobRef | null }>;
+  /** Entries that are refused as they are: symlinks, submodules, bad names. Keyed by service, '' for the rest. */
+  readonly problems: ReadonlyMap<string, readonly Problem[]>;
+}
+
+/** Reading. All of it works on what was fetched last. */
+export interface ConfigurationRepository {
+  /** Brings the mirror up to date. The commit of the branch, or null when the branch does not exist. Throws TransientError or StalledError. */
+  fetch(): Promise<string | null>;
+  tree(commit: string): Promise<RepositoryTree>;
+  /** The blob's text, or a problem when it is too large. */
+  read(blob: BlobRef): Promise<{ readonly text: string } | { readonly problem: Problem }>;
+  /** First-parent commits after `from` up to `to`, oldest first; null when `from` is no ancestor of `to`. */
+  firstParents(from: string, to: string, limit: number): Promise<readonly string[] | null>;
+  author(commit: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface RevertOrder {
+  readonly service: string;
+  /** What main must hold for the revert to make sense; decided by the caller from the blob's text. */
+  readonly isBad: (text: string) => Promise<boolean>;
+  /** Text of the last good configuration. */
+  readonly restoreText: string;
+  readonly message: string;
+}
+
+export interface FileChange {
+  readonly path: string;
+  readonly text: string;
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'committed'; readonly commit: string }
+  /** The branch does not hold what was expected any more. */
+  | { readonly kind: 'not-needed' }
+  /** The branch refuses our push (protection, permissions). */
+  | { readonly kind: 'blocked'; readonly message: string };
+
+/** Writing to the configuration branch: compare-and-swap, with refetch and another look after a lost race. */
+export interface ConfigurationWriter {
+  revert(order: RevertOrder): Promise<WriteOutcome>;
+  /** One file, edited from its present text (null when it is new); null from `edit` writes nothing. */
+  edit(path: string, edit: (text: string | null) => string | null, message: string): Promise<WriteOutcome>;
+}
+
+/** One commit on the status branch. */
+export interface StatusCommit {
+  readonly message: string;
+  readonly files: readonly FileChange[];
+  /** Lines added to files that only grow. */
+  readonly appends: readonly FileChange[];
+}
+
+export interface StatusCursor {
+  /** Names the store that publishes; another one there means that two daemons share a branch. */
+  readonly instance: string;
+  /** Journal position up to which everything is published. */
+  readonly position: number;
+}
+
+export interface StatusBranch {
+  /** As the remote has it; null when there is no status branch. */
+  cursor(): Promise<StatusCursor | null>;
+  /** Pushes the commits in order, with the cursor in each one's tree. Throws StalledError for a foreign cursor. */
+  publish(commits: readonly (StatusCommit & { readonly cursor: StatusCursor })[], takeOver: boolean): Promise<void>;
+}
