@@ -332,7 +332,7 @@ export const schemas: Readonly<Record<string, object>> = {
             type: 'string',
             maxLength: 65536,
             description:
-              "Sent as the system message. `{context}` comes from the request's metadata, `{question}` is the last user message; `{{` is a brace.",
+              "With `{question}` (the last user message) it takes the place of that message; otherwise it is the system message. `{context}`, `{user_id}` and `{language}` come from the request's `metadata`; `{{` is a brace.",
           },
           parameters: {
             $ref: '#/$defs/parameters',

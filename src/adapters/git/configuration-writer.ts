@@ -1,0 +1,45 @@
+/** Our commits on the configuration branch: built on its tip, pushed by compare-and-swap, built again after a lost race. */
+import { TransientError } from '../../base/failures.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ConfigurationWriter, WriteOutcome } from '../../ports/repository.ts';
+import type { CommitBuilder } from './commit-builder.ts';
+import type { Mirror } from './mirror.ts';
+import { pushWithLease } from './push.ts';
+import { readFileAt } from './status-branch.ts';
+
+const attempts = 8;
+
+export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder, clock: Clock): ConfigurationWriter {
+  /** `next` sees the file on each tip anew; null means that nothing is to be written. */
+  function write(path: string, next: (text: string | null) => Promise<string | null>, message: string): Promise<WriteOutcome> {
+    return mirror.exclusively(async (): Promise<WriteOutcome> => {
+      // The first try goes by the last fetch, which is the fast way; the lease finds out if that is too old.
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        if (attempt > 1) await mirror.fetch();
+        const head = await mirror.tip(mirror.branch);
+        if (head === null) {
+          await mirror.fetch();
+          if ((await mirror.tip(mirror.branch)) === null) return { kind: 'not-needed' };
+          continue;
+        }
+        const present = await readFileAt(mirror, head, path);
+        const text = await next(present);
+        if (text === null || text === present) {
+          if (attempt > 1) return { kind: 'not-needed' };
+          continue;
+        }
+        const commit = await builder.commit({ parent: head, files: new Map([[path, text]]), message, timestamp: Math.floor(clock.now() / 1000) });
+        const outcome = await pushWithLease(mirror, mirror.branch, head, commit);
+        if (outcome.kind === 'pushed') return { kind: 'committed', commit };
+        if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
+      }
+      throw new TransientError(`${mirror.branch} moved under each of ${attempts} pushes`);
+    });
+  }
+
+  return {
+    revert: ({ service, isBad, restoreText, message }) =>
+      write(`services/${service}/config.yaml`, async (text) => (text !== null && (await isBad(text)) ? restoreText : null), message),
+    edit: (path, edit, message) => write(path, (text) => Promise.resolve(edit(text)), message),
+  };
+}

@@ -1,0 +1,166 @@
+/** The gateway's line to the control plane: assignments in, acknowledgements and buckets out. Its loss stops no traffic. */
+import { request, type Dispatcher } from 'undici';
+import { messageOf } from '../base/failures.ts';
+import type { Acknowledgement, Assignment, BucketBatch } from '../generated/types.ts';
+import type { Log } from '../ports/log.ts';
+import type { AssignmentTable } from './assignment-table.ts';
+import { createEventParser, type StreamEvent } from './event-stream.ts';
+import type { Recorder } from './recorder.ts';
+
+export interface ControlLinkOptions {
+  readonly gateway: string;
+  readonly controlPlane: string;
+  readonly key: string;
+  readonly table: AssignmentTable;
+  readonly recorder: Recorder;
+  readonly agent: Dispatcher;
+  readonly log: Log;
+  /** Problems of a value that claims to be an assignment. */
+  readonly checkAssignment: (value: unknown) => readonly string[];
+  /** Called after an assignment took effect; keeps it for the next start. */
+  readonly persist: () => void;
+  /** Random for this start of the process. */
+  readonly epoch: string;
+}
+
+export interface ControlLink {
+  readonly connected: () => boolean;
+  /** Ships what is left, then closes. */
+  close(): Promise<void>;
+}
+
+/** Ten minutes of buckets are kept while the control plane is away. */
+const keptBatches = 600;
+
+export function openControlLink(options: ControlLinkOptions): ControlLink {
+  const closing = new AbortController();
+  let connected = false;
+  const shipper = createShipper(options);
+  const timer = setInterval(() => void shipper.ship(), 1000);
+
+  async function run(): Promise<void> {
+    let delay = 100;
+    while (!closing.signal.aborted) {
+      try {
+        await follow(options, closing.signal, () => {
+          connected = true;
+          delay = 100;
+        });
+      } catch (thrown) {
+        if (!closing.signal.aborted) options.log.warn({ error: messageOf(thrown) }, 'assignment stream lost');
+      }
+      connected = false;
+      await pause(delay * (0.75 + Math.random() / 2), closing.signal);
+      delay = Math.min(delay * 2, 5000);
+    }
+  }
+
+  const running = run();
+  return {
+    connected: () => connected,
+    async close() {
+      clearInterval(timer);
+      await shipper.ship();
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** Reads the stream until it ends or falls silent for 40 s (leases come every 10 s). */
+async function follow(options: ControlLinkOptions, signal: AbortSignal, onOpen: () => void): Promise<void> {
+  const url = `${options.controlPlane}/api/v1/gateway/assignments?gateway=${encodeURIComponent(options.gateway)}`;
+  const { statusCode, body } = await request(url, {
+    dispatcher: options.agent,
+    headers: { authorization: `Bearer ${options.key}`, accept: 'text/event-stream' },
+    headersTimeout: 10_000,
+    bodyTimeout: 40_000,
+    signal,
+  });
+  if (statusCode !== 200) {
+    const text = await body.text();
+    throw new Error(`the control plane answered ${statusCode}: ${text.slice(0, 200)}`);
+  }
+  onOpen();
+  const parse = createEventParser((event) => take(options, event));
+  body.setEncoding('utf8');
+  for await (const chunk of body) parse(String(chunk));
+}
+
+function take(options: ControlLinkOptions, { event, data }: StreamEvent): void {
+  const value: unknown = JSON.parse(data);
+  if (event === 'lease') {
+    const { seconds } = value as { seconds: number };
+    options.table.renewLease(performance.now() + seconds * 1000);
+  } else if (event === 'assignment') takeAssignment(options, value);
+}
+
+function takeAssignment(options: ControlLinkOptions, value: unknown): void {
+  const invalid = options.checkAssignment(value);
+  const assignment = value as Assignment;
+  const outcome = invalid.length > 0 ? ({ ok: false, error: invalid } as const) : options.table.apply(assignment);
+  if (outcome.ok && outcome.value === 'ignored') return;
+  if (outcome.ok) options.persist();
+  else options.log.error({ service: assignment.service, problems: outcome.error }, 'assignment refused');
+  const answer: Acknowledgement = {
+    gateway: options.gateway,
+    service: String(assignment.service),
+    term: Number(assignment.term),
+    generation: Number(assignment.generation),
+    applied: outcome.ok,
+    problems: outcome.ok ? [] : outcome.error.slice(0, 50).map((problem) => problem.slice(0, 1000)),
+  };
+  // A lost acknowledgement is made good at the next connection, which begins with all assignments.
+  post(options, 'acknowledgements', answer).catch((thrown: unknown) => options.log.warn({ error: messageOf(thrown) }, 'acknowledgement lost'));
+}
+
+async function post(options: ControlLinkOptions, path: string, value: object): Promise<void> {
+  const { statusCode, body } = await request(`${options.controlPlane}/api/v1/gateway/${path}`, {
+    dispatcher: options.agent,
+    method: 'POST',
+    headers: { authorization: `Bearer ${options.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(value),
+    headersTimeout: 5000,
+    bodyTimeout: 5000,
+  });
+  await body.dump();
+  if (statusCode >= 300) throw new Error(`the control plane answered ${statusCode} to ${path}`);
+}
+
+/** Numbered, in order, until each is taken. A batch may arrive twice; its number tells. */
+function createShipper(options: ControlLinkOptions): { ship(): Promise<void> } {
+  const waiting: BucketBatch[] = [];
+  let seq = 0;
+  let busy = false;
+  return {
+    async ship() {
+      const buckets = options.recorder.take();
+      if (buckets.length > 0) waiting.push({ gateway: options.gateway, epoch: options.epoch, seq: ++seq, buckets });
+      if (waiting.length > keptBatches) {
+        waiting.shift();
+        options.log.warn({}, 'measurements dropped, the control plane is away for too long');
+      }
+      if (busy) return;
+      busy = true;
+      try {
+        for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+          await post(options, 'buckets', next);
+          // Not whatever is first: the one just sent may have been dropped for its age meanwhile.
+          if (waiting[0] === next) waiting.shift();
+        }
+      } catch {
+        // They stay in line for the next second.
+      } finally {
+        busy = false;
+      }
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** Error replies of the gateway itself, in the shape that OpenAI clients read. */
+import type { ServerResponse } from 'node:http';
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  /** Who is to blame: told in `x-actuator-failure`, so that a client's own statistics can tell. */
+  readonly source: 'client' | 'gateway' | 'provider';
+}
+
+export function sendRefusal(response: ServerResponse, refusal: Refusal, headers: Readonly<Record<string, string>> = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const type = refusal.source === 'client' ? 'invalid_request_error' : 'api_error';
+  const body = JSON.stringify({ error: { message: refusal.message, type, code: refusal.code } });
+  response.writeHead(refusal.status, {
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-actuator-failure': refusal.source,
+  });
+  response.end(body);
+}
