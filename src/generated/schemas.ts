@@ -278,6 +278,119 @@ export const schemas: Readonly<Record<string, object>> = {
       },
     },
   },
+  'deploy-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'deploy-request',
+    title: 'DeployRequest',
+    description:
+      "POST /api/v1/actuator/deploy: commits a change of one service's configuration to the branch.",
+    type: 'object',
+    additionalProperties: false,
+    required: ['config'],
+    properties: {
+      service: {
+        type: 'string',
+        description: 'Service; where left out, metadata.service of the configuration, or the only service.',
+      },
+      config: {
+        type: 'string',
+        maxLength: 262144,
+        description: "YAML that is merged (RFC 7396) onto the service's config.yaml.",
+      },
+      strategy: {
+        $ref: 'llm-config#/$defs/deployment_strategy',
+        description: 'One-off overrides, written as deployment_strategy.',
+      },
+      reason: { type: 'string', maxLength: 500, description: 'Why, for the commit message.' },
+      incident_reference: {
+        type: 'string',
+        maxLength: 100,
+        pattern: '^[A-Za-z0-9._/#-]+$',
+        description: 'Incident that this answers.',
+      },
+    },
+  },
+  'deployment-command': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'deployment-command',
+    title: 'DeploymentCommand',
+    description: 'POST /api/v1/actuator/pause and /resume.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      service: {
+        type: 'string',
+        description: 'Service; where left out, that of the deployment, or the only one that is active.',
+      },
+      deployment_id: { type: 'string', description: 'Deployment; refused when another one is in force.' },
+      reason: { type: 'string', maxLength: 500, description: 'Why, for the journal.' },
+    },
+  },
+  'journal-event': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'journal-event',
+    title: 'PublishedEvent',
+    description:
+      'One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.',
+    type: 'object',
+    additionalProperties: false,
+    required: [
+      'position',
+      'seq',
+      'at',
+      'service',
+      'deployment_id',
+      'actor',
+      'message',
+      'phase',
+      'weight',
+      'event',
+    ],
+    properties: {
+      position: { type: 'integer', minimum: 1, description: 'Order over all services.' },
+      seq: { type: 'integer', minimum: 1, description: 'Order within the service.' },
+      at: { type: 'string', format: 'date-time', description: 'When it was decided.' },
+      service: { type: 'string', description: 'Service.' },
+      deployment_id: { type: 'string', pattern: '^deploy-[0-9]{8}-[0-9]{3,}$', description: 'Deployment.' },
+      actor: { type: 'string', description: 'Who or what caused it.' },
+      message: { type: 'string', description: 'The transition in one sentence.' },
+      phase: { type: 'string', description: 'Phase after it.' },
+      weight: {
+        type: 'number',
+        minimum: 0,
+        maximum: 100,
+        description: 'Percent of traffic on the canary after it.',
+      },
+      event: {
+        type: 'object',
+        additionalProperties: true,
+        required: ['type'],
+        description: 'The event that the reducer took.',
+        properties: {
+          type: {
+            enum: [
+              'adopted',
+              'revision-seen',
+              'revision-rejected',
+              'service-removed',
+              'slot-granted',
+              'applied',
+              'gateway-refused',
+              'judged',
+              'watch-failed',
+              'woken',
+              'paused',
+              'resumed',
+              'rollback-requested',
+              'revert-settled',
+              'catalogue-changed',
+            ],
+            description: 'Kind of event.',
+          },
+        },
+      },
+    },
+  },
   'llm-config': {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'llm-config',
@@ -466,6 +579,18 @@ export const schemas: Readonly<Record<string, object>> = {
         },
       },
       deployment_strategy: {
+        $ref: '#/$defs/deployment_strategy',
+        description: 'One-off overrides of how this revision is rolled out. No part of the digest.',
+      },
+      aliases: {
+        type: 'array',
+        maxItems: 20,
+        items: { $ref: '#/$defs/serviceName' },
+        description: "Further values of the request's `model` field that mean this service.",
+      },
+    },
+    $defs: {
+      deployment_strategy: {
         type: 'object',
         description: 'One-off overrides of how this revision is rolled out. No part of the digest.',
         additionalProperties: false,
@@ -490,14 +615,6 @@ export const schemas: Readonly<Record<string, object>> = {
           },
         },
       },
-      aliases: {
-        type: 'array',
-        maxItems: 20,
-        items: { $ref: '#/$defs/serviceName' },
-        description: "Further values of the request's `model` field that mean this service.",
-      },
-    },
-    $defs: {
       serviceName: {
         type: 'string',
         pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
@@ -640,6 +757,39 @@ export const schemas: Readonly<Record<string, object>> = {
             },
           },
         },
+      },
+    },
+  },
+  'rollback-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'rollback-request',
+    title: 'RollbackRequest',
+    description: 'POST /api/v1/actuator/rollback: back to the stable configuration, or to the one before it.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['reason'],
+    properties: {
+      service: {
+        type: 'string',
+        description: 'Service; where left out, that of the deployment, or the only service.',
+      },
+      deployment_id: {
+        type: 'string',
+        description: 'Deployment to roll back; refused when another one is in force.',
+      },
+      reason: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 500,
+        description: 'Why. Goes into the revert commit.',
+      },
+      immediate: {
+        type: 'boolean',
+        description: 'true, the default: all traffic at once. Gradual rollbacks are not offered yet.',
+      },
+      scope: {
+        enum: ['all', 'canary'],
+        description: 'all, the default; canary refuses to undo what was promoted already.',
       },
     },
   },
@@ -786,6 +936,193 @@ export const schemas: Readonly<Record<string, object>> = {
             },
           },
         },
+      },
+    },
+  },
+  'status-file': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'status-file',
+    title: 'StatusFile',
+    description:
+      'status/<xx>/<service>.yaml on the branch actuator/status: what is in force and what is going on. A projection of the journal.',
+    type: 'object',
+    additionalProperties: false,
+    required: [
+      'service',
+      'updated_at',
+      'desired',
+      'stable',
+      'canary',
+      'deployment_id',
+      'phase',
+      'step',
+      'weight',
+      'last_deployment',
+      'last_verdict',
+      'conditions',
+      'rejection',
+      'quarantine',
+      'requests_per_second',
+    ],
+    properties: {
+      service: { type: 'string', description: 'Service.' },
+      updated_at: { type: 'string', format: 'date-time', description: 'When the transition was decided.' },
+      desired: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['commit', 'digest'],
+            properties: {
+              commit: { type: 'string', description: 'Newest commit that touched the service.' },
+              digest: {
+                anyOf: [{ type: 'string' }, { type: 'null' }],
+                description: "Its digest; null when it can't be served.",
+              },
+            },
+          },
+        ],
+        description: 'What the branch holds.',
+      },
+      stable: { $ref: '#/$defs/revision', description: 'The variant in force.' },
+      canary: { $ref: '#/$defs/revision', description: 'The variant on trial; null when none has traffic.' },
+      deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment under way.' },
+      phase: {
+        enum: ['idle', 'pending', 'progressing', 'paused', 'promoting', 'rolling-back'],
+        description: 'Its phase.',
+      },
+      step: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['number', 'of'],
+            properties: {
+              number: { type: 'integer', minimum: 1, description: 'Present step, from 1.' },
+              of: { type: 'integer', minimum: 1, description: 'Steps of the plan.' },
+            },
+          },
+        ],
+        description: 'Where it is in its plan.',
+      },
+      weight: { type: 'number', minimum: 0, maximum: 100, description: 'Percent of traffic on the canary.' },
+      last_deployment: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['id', 'phase', 'reason', 'commit', 'finished_at', 'revert_commit'],
+            properties: {
+              id: { type: 'string', description: 'Deployment.' },
+              phase: {
+                enum: ['completed', 'rolled-back', 'superseded', 'rejected', 'held', 'failed'],
+                description: 'How it ended.',
+              },
+              reason: { type: 'string', description: 'Why, in one sentence.' },
+              commit: { type: 'string', description: 'Commit that brought it.' },
+              finished_at: { type: 'string', format: 'date-time', description: 'When it ended.' },
+              revert_commit: {
+                anyOf: [{ type: 'string' }, { type: 'null' }],
+                description: 'Commit that took it back on the branch.',
+              },
+            },
+          },
+        ],
+        description: 'The deployment that ended last.',
+      },
+      last_verdict: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['verdict', 'reason', 'evidence'],
+            properties: {
+              verdict: {
+                enum: ['pass', 'fail', 'inconclusive', 'no-data', 'incident'],
+                description: 'Verdict of the judge.',
+              },
+              reason: { type: 'string', description: 'Why, with the numbers.' },
+              evidence: {
+                type: 'string',
+                description: "sha256 of evidence.json in the deployment's folder.",
+              },
+            },
+          },
+        ],
+        description: 'The verdict that decided last.',
+      },
+      conditions: {
+        type: 'array',
+        description: 'Ready always; Reconciling and Stalled only while true.',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['type', 'status', 'reason'],
+          properties: {
+            type: { enum: ['Ready', 'Reconciling', 'Stalled'], description: 'Condition.' },
+            status: { enum: ['True', 'False'], description: 'Whether it holds.' },
+            reason: { type: 'string', description: 'Why.' },
+          },
+        },
+      },
+      rejection: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['commit', 'problems'],
+            properties: {
+              commit: { type: 'string', description: 'Commit that is refused.' },
+              problems: {
+                type: 'array',
+                items: { type: 'string' },
+                description: 'file:line:column and what is wrong.',
+              },
+            },
+          },
+        ],
+        description: 'Why what the branch holds is not tried.',
+      },
+      quarantine: {
+        type: 'array',
+        description: 'Digests that were rolled back and are not tried again.',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['digest', 'deployment_id', 'reason', 'at'],
+          properties: {
+            digest: { type: 'string', description: 'Digest.' },
+            deployment_id: { type: 'string', description: 'Deployment that tried it.' },
+            reason: { type: 'string', description: 'Why it was rolled back.' },
+            at: { type: 'string', format: 'date-time', description: 'When.' },
+          },
+        },
+      },
+      requests_per_second: {
+        anyOf: [{ type: 'number' }, { type: 'null' }],
+        description: 'Traffic of the service at that time; null when unknown.',
+      },
+    },
+    $defs: {
+      revision: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['commit', 'digest'],
+            properties: {
+              commit: { type: 'string', description: 'Commit.' },
+              digest: { type: 'string', description: 'Digest.' },
+            },
+          },
+        ],
+        description: 'A revision.',
       },
     },
   },

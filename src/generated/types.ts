@@ -1,19 +1,5 @@
 /* Generated from schemas/ by `npm run generate`. Do not edit. */
 /**
- * Lower-case letters, digits, dots, dashes and underscores.
- *
- * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "LlmConfigServiceName".
- */
-export type LlmConfigServiceName = string;
-/**
- * A key of `models` in models.yaml.
- *
- * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "LlmConfigModelName".
- */
-export type LlmConfigModelName = string;
-/**
  * Percent of traffic.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -40,6 +26,36 @@ export type WrittenSettingsSteps = {
   percentage: WrittenSettingsPercentage;
   duration_minutes: WrittenSettingsMinutes;
 }[];
+/**
+ * Lower-case letters, digits, dots, dashes and underscores.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigServiceName".
+ */
+export type LlmConfigServiceName = string;
+/**
+ * A key of `models` in models.yaml.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigModelName".
+ */
+export type LlmConfigModelName = string;
+/**
+ * A revision.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "StatusFileRevision".
+ */
+export type StatusFileRevision = null | {
+  /**
+   * Commit.
+   */
+  commit: string;
+  /**
+   * Digest.
+   */
+  digest: string;
+};
 
 export interface Bundle {}
 /**
@@ -363,6 +379,160 @@ export interface BucketMoments {
   sum_squares: number;
 }
 /**
+ * POST /api/v1/actuator/deploy: commits a change of one service's configuration to the branch.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "DeployRequest".
+ */
+export interface DeployRequest {
+  /**
+   * Service; where left out, metadata.service of the configuration, or the only service.
+   */
+  service?: string;
+  /**
+   * YAML that is merged (RFC 7396) onto the service's config.yaml.
+   */
+  config: string;
+  strategy?: LlmConfigDeploymentStrategy;
+  /**
+   * Why, for the commit message.
+   */
+  reason?: string;
+  /**
+   * Incident that this answers.
+   */
+  incident_reference?: string;
+}
+/**
+ * One-off overrides of how this revision is rolled out. No part of the digest.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigDeploymentStrategy".
+ */
+export interface LlmConfigDeploymentStrategy {
+  /**
+   * Strategy: canary or immediate.
+   */
+  type?: string;
+  initial_percentage?: WrittenSettingsPercentage;
+  steps?: WrittenSettingsSteps;
+  rollout_duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * Roll back by itself when the verdict is fail; false pauses and alerts.
+   */
+  auto_rollback?: boolean;
+  success_criteria?: WrittenSettingsSuccessCriteria;
+}
+/**
+ * What the canary must meet to go on.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsSuccessCriteria".
+ */
+export interface WrittenSettingsSuccessCriteria {
+  /**
+   * Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.
+   */
+  max_error_rate_increase?: number;
+  /**
+   * Confidence before a canary is called worse.
+   */
+  confidence_level?: number;
+  /**
+   * Canary requests that each step needs.
+   */
+  min_sample_size?: number;
+}
+/**
+ * POST /api/v1/actuator/pause and /resume.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "DeploymentCommand".
+ */
+export interface DeploymentCommand {
+  /**
+   * Service; where left out, that of the deployment, or the only one that is active.
+   */
+  service?: string;
+  /**
+   * Deployment; refused when another one is in force.
+   */
+  deployment_id?: string;
+  /**
+   * Why, for the journal.
+   */
+  reason?: string;
+}
+/**
+ * One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "PublishedEvent".
+ */
+export interface PublishedEvent {
+  /**
+   * Order over all services.
+   */
+  position: number;
+  /**
+   * Order within the service.
+   */
+  seq: number;
+  /**
+   * When it was decided.
+   */
+  at: string;
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * Deployment.
+   */
+  deployment_id: string;
+  /**
+   * Who or what caused it.
+   */
+  actor: string;
+  /**
+   * The transition in one sentence.
+   */
+  message: string;
+  /**
+   * Phase after it.
+   */
+  phase: string;
+  /**
+   * Percent of traffic on the canary after it.
+   */
+  weight: number;
+  /**
+   * The event that the reducer took.
+   */
+  event: {
+    /**
+     * Kind of event.
+     */
+    type:
+      | 'adopted'
+      | 'revision-seen'
+      | 'revision-rejected'
+      | 'service-removed'
+      | 'slot-granted'
+      | 'applied'
+      | 'gateway-refused'
+      | 'judged'
+      | 'watch-failed'
+      | 'woken'
+      | 'paused'
+      | 'resumed'
+      | 'rollback-requested'
+      | 'revert-settled'
+      | 'catalogue-changed';
+    [k: string]: unknown;
+  };
+}
+/**
  * services/<name>/config.yaml: the LLM configuration of one service, as a person writes it. Templates and the files given to `deploy --config` have the same shape.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -509,23 +679,7 @@ export interface LlmConfig {
      */
     max_concurrent_requests?: number;
   };
-  /**
-   * One-off overrides of how this revision is rolled out. No part of the digest.
-   */
-  deployment_strategy?: {
-    /**
-     * Strategy: canary or immediate.
-     */
-    type?: string;
-    initial_percentage?: WrittenSettingsPercentage;
-    steps?: WrittenSettingsSteps;
-    rollout_duration_minutes?: WrittenSettingsMinutes;
-    /**
-     * Roll back by itself when the verdict is fail; false pauses and alerts.
-     */
-    auto_rollback?: boolean;
-    success_criteria?: WrittenSettingsSuccessCriteria;
-  };
+  deployment_strategy?: LlmConfigDeploymentStrategy;
   /**
    * Further values of the request's `model` field that mean this service.
    *
@@ -574,26 +728,6 @@ export interface LlmConfigParameters {
    * Same as `retry_config.timeout_ms`, which it overrides; never sent to the provider.
    */
   timeout_ms?: number;
-}
-/**
- * What the canary must meet to go on.
- *
- * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "WrittenSettingsSuccessCriteria".
- */
-export interface WrittenSettingsSuccessCriteria {
-  /**
-   * Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.
-   */
-  max_error_rate_increase?: number;
-  /**
-   * Confidence before a canary is called worse.
-   */
-  confidence_level?: number;
-  /**
-   * Canary requests that each step needs.
-   */
-  min_sample_size?: number;
 }
 /**
  * models.yaml: the models that configurations may name, with provider, limits and prices.
@@ -670,6 +804,34 @@ export interface ModelCatalogue {
   };
 }
 /**
+ * POST /api/v1/actuator/rollback: back to the stable configuration, or to the one before it.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "RollbackRequest".
+ */
+export interface RollbackRequest {
+  /**
+   * Service; where left out, that of the deployment, or the only service.
+   */
+  service?: string;
+  /**
+   * Deployment to roll back; refused when another one is in force.
+   */
+  deployment_id?: string;
+  /**
+   * Why. Goes into the revert commit.
+   */
+  reason: string;
+  /**
+   * true, the default: all traffic at once. Gradual rollbacks are not offered yet.
+   */
+  immediate?: boolean;
+  /**
+   * all, the default; canary refuses to undo what was promoted already.
+   */
+  scope?: 'all' | 'canary';
+}
+/**
  * actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -739,6 +901,163 @@ export interface WrittenSettingsCanary {
     method?: string;
   };
 }
+/**
+ * status/<xx>/<service>.yaml on the branch actuator/status: what is in force and what is going on. A projection of the journal.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "StatusFile".
+ */
+export interface StatusFile {
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * When the transition was decided.
+   */
+  updated_at: string;
+  /**
+   * What the branch holds.
+   */
+  desired: null | {
+    /**
+     * Newest commit that touched the service.
+     */
+    commit: string;
+    /**
+     * Its digest; null when it can't be served.
+     */
+    digest: string | null;
+  };
+  stable: StatusFileRevision;
+  canary: StatusFileRevision;
+  /**
+   * Deployment under way.
+   */
+  deployment_id: string | null;
+  /**
+   * Its phase.
+   */
+  phase: 'idle' | 'pending' | 'progressing' | 'paused' | 'promoting' | 'rolling-back';
+  /**
+   * Where it is in its plan.
+   */
+  step: null | {
+    /**
+     * Present step, from 1.
+     */
+    number: number;
+    /**
+     * Steps of the plan.
+     */
+    of: number;
+  };
+  /**
+   * Percent of traffic on the canary.
+   */
+  weight: number;
+  /**
+   * The deployment that ended last.
+   */
+  last_deployment: null | {
+    /**
+     * Deployment.
+     */
+    id: string;
+    /**
+     * How it ended.
+     */
+    phase: 'completed' | 'rolled-back' | 'superseded' | 'rejected' | 'held' | 'failed';
+    /**
+     * Why, in one sentence.
+     */
+    reason: string;
+    /**
+     * Commit that brought it.
+     */
+    commit: string;
+    /**
+     * When it ended.
+     */
+    finished_at: string;
+    /**
+     * Commit that took it back on the branch.
+     */
+    revert_commit: string | null;
+  };
+  /**
+   * The verdict that decided last.
+   */
+  last_verdict: null | {
+    /**
+     * Verdict of the judge.
+     */
+    verdict: 'pass' | 'fail' | 'inconclusive' | 'no-data' | 'incident';
+    /**
+     * Why, with the numbers.
+     */
+    reason: string;
+    /**
+     * sha256 of evidence.json in the deployment's folder.
+     */
+    evidence: string;
+  };
+  /**
+   * Ready always; Reconciling and Stalled only while true.
+   */
+  conditions: {
+    /**
+     * Condition.
+     */
+    type: 'Ready' | 'Reconciling' | 'Stalled';
+    /**
+     * Whether it holds.
+     */
+    status: 'True' | 'False';
+    /**
+     * Why.
+     */
+    reason: string;
+  }[];
+  /**
+   * Why what the branch holds is not tried.
+   */
+  rejection: null | {
+    /**
+     * Commit that is refused.
+     */
+    commit: string;
+    /**
+     * file:line:column and what is wrong.
+     */
+    problems: string[];
+  };
+  /**
+   * Digests that were rolled back and are not tried again.
+   */
+  quarantine: {
+    /**
+     * Digest.
+     */
+    digest: string;
+    /**
+     * Deployment that tried it.
+     */
+    deployment_id: string;
+    /**
+     * Why it was rolled back.
+     */
+    reason: string;
+    /**
+     * When.
+     */
+    at: string;
+  }[];
+  /**
+   * Traffic of the service at that time; null when unknown.
+   */
+  requests_per_second: number | null;
+}
 
 /** Ties the name of a schema to the type of what it accepts. */
 export interface SchemaTypes {
@@ -746,7 +1065,12 @@ export interface SchemaTypes {
   assignment: Assignment;
   'bucket-batch': BucketBatch;
   bucket: Bucket;
+  'deploy-request': DeployRequest;
+  'deployment-command': DeploymentCommand;
+  'journal-event': PublishedEvent;
   'llm-config': LlmConfig;
   models: ModelCatalogue;
+  'rollback-request': RollbackRequest;
   settings: WrittenSettings;
+  'status-file': StatusFile;
 }

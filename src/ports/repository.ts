@@ -37,6 +37,8 @@ export interface RevertOrder {
   /** Text of the last good configuration. */
   readonly restoreText: string;
   readonly message: string;
+  /** A line of `message` by which an earlier push of the same revert is found when its answer was lost. */
+  readonly marker: string;
 }
 
 export interface FileChange {

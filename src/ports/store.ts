@@ -14,6 +14,8 @@ export interface JournalRow {
   readonly at: Instant;
   readonly actor: string;
   readonly event: ServiceEvent;
+  /** The transition in one sentence. */
+  readonly message: string;
   readonly stateAfter: ServiceState;
   readonly effects: readonly Effect[];
 }

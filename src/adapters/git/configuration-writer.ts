@@ -38,8 +38,24 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
   }
 
   return {
-    revert: ({ service, isBad, restoreText, message }) =>
-      write(`services/${service}/config.yaml`, async (text) => (text !== null && (await isBad(text)) ? restoreText : null), message),
+    async revert({ service, isBad, restoreText, message, marker }) {
+      const next = async (text: string | null): Promise<string | null> => (text !== null && (await isBad(text)) ? restoreText : null);
+      const outcome = await write(`services/${service}/config.yaml`, next, message);
+      if (outcome.kind !== 'not-needed') return outcome;
+      const earlier = await findByMarker(mirror, marker);
+      return earlier === null ? outcome : { kind: 'committed', commit: earlier };
+    },
     edit: (path, edit, message) => write(path, (text) => Promise.resolve(edit(text)), message),
   };
+}
+
+/** Among the newest commits: a push whose answer was lost is not far back. */
+async function findByMarker(mirror: Mirror, marker: string): Promise<string | null> {
+  let at = await mirror.tip(mirror.branch);
+  for (let steps = 0; steps < 100 && at !== null; steps++) {
+    const commit = await mirror.commit(at);
+    if (commit.message.split('\n').includes(marker)) return at;
+    at = commit.parents[0] ?? null;
+  }
+  return null;
 }

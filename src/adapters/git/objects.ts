@@ -27,12 +27,15 @@ export interface CommitObject {
   readonly tree: string;
   readonly parents: readonly string[];
   readonly author: string;
+  readonly message: string;
 }
 
 export function parseCommit(content: Buffer): CommitObject {
-  const head = content.toString('utf8').split('\n\n', 1)[0] ?? '';
+  const text = content.toString('utf8');
+  const headEnd = text.indexOf('\n\n');
+  const head = headEnd < 0 ? text : text.slice(0, headEnd);
   const lines = head.split('\n');
   const values = (name: string): string[] => lines.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
   const author = /^(.*?)\s*<([^>]*)>/.exec(values('author')[0] ?? '');
-  return { tree: values('tree')[0] ?? '', parents: values('parent'), author: author?.[1] || author?.[2] || 'unknown' };
+  return { tree: values('tree')[0] ?? '', parents: values('parent'), author: author?.[1] || author?.[2] || 'unknown', message: headEnd < 0 ? '' : text.slice(headEnd + 2) };
 }

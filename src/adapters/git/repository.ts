@@ -21,7 +21,7 @@ interface ServiceFiles {
 export function createRepository(mirror: Mirror): ConfigurationRepository {
   // Keyed by the folder's tree id: a poll re-reads only the folders that changed.
   const folders = new LRUMap<string, ServiceFiles>(60_000);
-  const trees = new LRUMap<string, RepositoryTree>(4);
+  const trees = new LRUMap<string, RepositoryTree>(32);
 
   async function entries(oid: string): Promise<readonly TreeEntry[]> {
     const object = await mirror.objects.read(oid, maxTreeBytes);

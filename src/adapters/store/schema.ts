@@ -10,6 +10,7 @@ export interface Tables {
     at: number;
     actor: string;
     event: string;
+    message: string;
     state_after: string;
     effects: string;
     version: number;
@@ -36,6 +37,7 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('actor', 'text', (column) => column.notNull())
     .addColumn('event', 'text', (column) => column.notNull())
+    .addColumn('message', 'text', (column) => column.notNull())
     .addColumn('state_after', 'text', (column) => column.notNull())
     .addColumn('effects', 'text', (column) => column.notNull())
     .addColumn('version', 'integer', (column) => column.notNull())

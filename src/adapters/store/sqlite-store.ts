@@ -109,6 +109,7 @@ async function appendIn(
       at: row.at,
       actor: row.actor,
       event: JSON.stringify(row.event),
+      message: row.message,
       state_after: state,
       effects: JSON.stringify(row.effects),
       version: journalVersion,
@@ -133,7 +134,7 @@ async function appendIn(
   return { row: { ...row, position, seq }, pending };
 }
 
-function toRow(row: { position: number; service: string; seq: number; at: number; actor: string; event: string; state_after: string; effects: string }): JournalRow {
+function toRow(row: { position: number; service: string; seq: number; at: number; actor: string; event: string; message: string; state_after: string; effects: string }): JournalRow {
   return {
     position: row.position,
     service: row.service,
@@ -141,6 +142,7 @@ function toRow(row: { position: number; service: string; seq: number; at: number
     at: row.at,
     actor: row.actor,
     event: JSON.parse(row.event) as ServiceEvent,
+    message: row.message,
     stateAfter: JSON.parse(row.state_after) as ServiceState,
     effects: JSON.parse(row.effects) as Effect[],
   };

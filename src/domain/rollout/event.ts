@@ -1,5 +1,6 @@
 /** What can happen to a service. Past tense: an event is a fact; whether it changes anything is the reducer's business. */
 import type { Problem } from '../../base/problem.ts';
+import type { Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/judge.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Revision } from './state.ts';
@@ -16,16 +17,17 @@ export type ServiceEvent =
   /** Every leased gateway serves this generation. */
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'gateway-refused'; readonly generation: number; readonly gateway: string; readonly problems: readonly string[] }
-  | { readonly type: 'judged'; readonly judgement: Judgement }
+  /** `arrivedAt`: when the measurements that decided it arrived. */
+  | { readonly type: 'judged'; readonly judgement: Judgement; readonly arrivedAt: Instant }
   /** Stable, in its watch, is beyond the critical bound. */
-  | { readonly type: 'watch-failed'; readonly judgement: Judgement }
+  | { readonly type: 'watch-failed'; readonly judgement: Judgement; readonly arrivedAt: Instant }
   | { readonly type: 'woken' }
   | { readonly type: 'paused'; readonly deploymentId: string | null; readonly reason: string }
   | { readonly type: 'resumed'; readonly deploymentId: string | null; readonly reason: string }
   | { readonly type: 'rollback-requested'; readonly deploymentId: string | null; readonly reason: string }
   | { readonly type: 'revert-settled'; readonly deploymentId: string; readonly outcome: RevertOutcome }
-  /** A leader took over; assignments of earlier terms no longer count. */
-  | { readonly type: 'term-began'; readonly term: number };
+  /** What a digest in force resolves to has changed without changing the digest: prices. */
+  | { readonly type: 'catalogue-changed' };
 
 export type RevertOutcome =
   | { readonly kind: 'committed'; readonly commit: string }

@@ -98,7 +98,7 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
 }
 
 function applied(state: ServiceState, active: Deployment, generation: number, now: Instant): Transition {
-  if (active.phase.name !== 'promoting' || generation < state.assignment.generation) return unchanged(state);
+  if (active.phase.name !== 'promoting' || generation < state.generation) return unchanged(state);
   return finish(state, active, { phase: 'completed', reason: completionReason(active) }, now);
 }
 
@@ -117,7 +117,7 @@ function completionReason(active: Deployment): string {
 
 /** A gateway can't serve the canary (a missing key, say): no traffic for it, and a person is told. */
 function refused(state: ServiceState, active: Deployment, event: Extract<ProgressEvent, { type: 'gateway-refused' }>, now: Instant): Transition {
-  if (event.generation < state.assignment.generation) return unchanged(state);
+  if (event.generation < state.generation) return unchanged(state);
   const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
   if (active.phase.name !== 'promoting') return pause(state, active, { reason: 'refused', message, judgement: null }, now);
   if (active.base === null) return heldFirst(state, active, message, now);

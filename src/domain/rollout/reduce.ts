@@ -33,9 +33,8 @@ export function reduce(state: ServiceState, event: ServiceEvent, now: Instant): 
     case 'resumed':
     case 'rollback-requested':
       return reduceCommand(state, event, now);
-    case 'term-began':
-      if (event.term <= state.assignment.term) return unchanged(state);
-      return reassign({ ...state, assignment: { ...state.assignment, term: event.term } });
+    case 'catalogue-changed':
+      return state.stable === null ? unchanged(state) : reassign(state);
     default:
       return assertNever(event);
   }

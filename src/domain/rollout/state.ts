@@ -131,12 +131,13 @@ export interface ServiceState {
   readonly orphaned: boolean;
   /** Set when stable itself failed and there was nothing to go back to. */
   readonly held: string | null;
-  readonly assignment: { readonly term: number; readonly generation: number };
+  /** Rises with each change of what the gateways must serve. The leader's term comes before it: (term, generation). */
+  readonly generation: number;
   /** Deployments of each digest so far, for `attempt`. */
   readonly attempts: Readonly<Record<string, number>>;
 }
 
-export function newService(service: string, term: number): ServiceState {
+export function newService(service: string): ServiceState {
   return {
     service,
     stable: null,
@@ -151,7 +152,7 @@ export function newService(service: string, term: number): ServiceState {
     rejection: null,
     orphaned: false,
     held: null,
-    assignment: { term, generation: 0 },
+    generation: 0,
     attempts: {},
   };
 }
@@ -166,8 +167,9 @@ export function canaryWeight(state: ServiceState): number {
 
 /** Whether it shifts traffic and so holds one of `max_concurrent_deployments`. */
 export function holdsSlot(state: ServiceState): boolean {
-  const name = state.active?.phase.name;
-  return name === 'progressing' || name === 'promoting' || name === 'rolling-back';
+  const phase = state.active?.phase;
+  if (phase?.name === 'rolling-back') return !phase.trafficReturned;
+  return phase?.name === 'progressing' || phase?.name === 'promoting';
 }
 
 export function isQuarantined(state: ServiceState, digest: string): boolean {

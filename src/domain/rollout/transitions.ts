@@ -29,9 +29,8 @@ export function unchanged(state: ServiceState): Transition {
 
 /** A new generation: what the gateways must serve has changed. */
 export function reassign(state: ServiceState, effects: readonly Effect[] = []): Transition {
-  const generation = state.assignment.generation + 1;
-  const assigned = { ...state, assignment: { ...state.assignment, generation } };
-  return [assigned, [{ kind: 'assign', generation }, ...effects]];
+  const generation = state.generation + 1;
+  return [{ ...state, generation }, [{ kind: 'assign', generation }, ...effects]];
 }
 
 export function withPhase(state: ServiceState, deployment: Deployment, phase: Phase): ServiceState {

@@ -10,7 +10,7 @@ export function reduceRollingBack(state: ServiceState, event: Extract<ServiceEve
   const { active } = state;
   if (active?.phase.name !== 'rolling-back') return unchanged(state);
   if (event.type === 'applied') {
-    if (event.generation < state.assignment.generation || active.phase.trafficReturned) return unchanged(state);
+    if (event.generation < state.generation || active.phase.trafficReturned) return unchanged(state);
     return settle(state, active, { ...active.phase, trafficReturned: true }, now);
   }
   if (event.deploymentId !== active.id || active.phase.revert.kind === 'committed') return unchanged(state);

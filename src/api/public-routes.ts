@@ -1,0 +1,72 @@
+/** Liveness and metrics: what a probe and a scraper read without a key. */
+import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { FastifyInstance } from 'fastify';
+import { canaryWeight } from '../domain/rollout/state.ts';
+import type { ApiDeps } from './server.ts';
+
+export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {
+  const registry = createRegistry(deps);
+  api.get('/health', { config: { role: 'public' } }, () => {
+    const problems = deps.controlPlane.problems();
+    const healthy = problems.repository === null && problems.publication === null;
+    return {
+      status: healthy ? 'ok' : 'degraded',
+      version: deps.version,
+      leader: true,
+      repository: problems.repository ?? 'ok',
+      publication: problems.publication ?? 'ok',
+      gateways: deps.controlPlane.fleet.known().filter((gateway) => gateway.connected).length,
+    };
+  });
+  api.get('/metrics', { config: { role: 'public' } }, async (_request, reply) => {
+    void reply.header('content-type', registry.contentType);
+    return registry.metrics();
+  });
+}
+
+/** Names of the guide (6.2); all are read from the state when somebody scrapes. */
+function createRegistry(deps: ApiDeps): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const { engine, fleet } = deps.controlPlane;
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'deployment_status',
+    help: '1 for the phase that the active deployment of a service is in.',
+    labelNames: ['service', 'deployment_id', 'phase'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, active } of engine.states()) if (active !== null) this.set({ service, deployment_id: active.id, phase: active.phase.name }, 1);
+    },
+  });
+  new Gauge({
+    name: 'canary_traffic_percentage',
+    help: 'Percent of traffic on the canary.',
+    labelNames: ['service', 'deployment_id'],
+    registers,
+    collect() {
+      this.reset();
+      for (const state of engine.states()) if (state.active !== null) this.set({ service: state.service, deployment_id: state.active.id }, canaryWeight(state));
+    },
+  });
+  new Gauge({
+    name: 'actuator_gateways_connected',
+    help: 'Gateways with an open assignment stream.',
+    registers,
+    collect() {
+      this.set(fleet.known().filter((gateway) => gateway.connected).length);
+    },
+  });
+  new Gauge({
+    name: 'actuator_quarantined_digests',
+    help: 'Digests that are not tried again.',
+    labelNames: ['service'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, quarantine } of engine.states()) this.set({ service }, quarantine.length);
+    },
+  });
+  return registry;
+}

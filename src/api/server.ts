@@ -1,0 +1,133 @@
+/** The control plane's HTTP API. Every route names the role it needs; one that does not is a bug and fails at start. */
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { messageOf, StalledError, TransientError } from '../base/failures.ts';
+import { sha256Hex } from '../base/hash.ts';
+import { formatProblem, type Problem } from '../base/problem.ts';
+import type { Result } from '../base/result.ts';
+import type { SchemaTypes } from '../generated/types.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { ApiKey, Role, Store } from '../ports/store.ts';
+import type { ControlPlane } from '../app/control-plane.ts';
+import type { DeployDeps } from '../app/commands/deploy.ts';
+import { addGatewayRoutes } from './gateway-routes.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
+import { addPublicRoutes } from './public-routes.ts';
+
+export interface ApiDeps {
+  readonly controlPlane: ControlPlane;
+  readonly deploy: DeployDeps;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly term: number;
+  readonly version: string;
+  readonly check: <K extends keyof SchemaTypes>(schema: K, value: unknown) => readonly Problem[];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Least role; `public` needs no key. */
+    readonly role?: Role | 'public';
+  }
+  interface FastifyRequest {
+    caller: ApiKey | null;
+  }
+}
+
+const bodyCap = 8 * 1024 * 1024;
+
+export function createApi(deps: ApiDeps): FastifyInstance {
+  const api = fastify({ logger: false, bodyLimit: bodyCap, forceCloseConnections: true, return503OnClosing: false });
+  api.decorateRequest('caller', null);
+  api.addHook('onRoute', (route) => {
+    if (route.config?.role === undefined) throw new Error(`${String(route.method)} ${route.url} names no role`);
+  });
+  api.addHook('onRequest', (request, reply) => authorize(deps, request, reply));
+  api.setErrorHandler((error, _request, reply) => sendProblems(reply, statusOfError(error), [problemOfError(error, deps.log)]));
+  api.setNotFoundHandler((request, reply) => sendProblems(reply, 404, [{ code: 'not-found', message: `There is no ${request.method} ${request.url.slice(0, 200)}.` }]));
+  addPublicRoutes(api, deps);
+  addOperatorRoutes(api, deps);
+  addGatewayRoutes(api, deps);
+  return api;
+}
+
+const ranks: Readonly<Record<Role, readonly Role[]>> = {
+  viewer: ['viewer', 'operator', 'admin'],
+  operator: ['operator', 'admin'],
+  admin: ['admin'],
+  gateway: ['gateway'],
+};
+
+async function authorize(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  // The handler for unknown routes has no role either, and tells nothing.
+  const role = request.routeOptions.config.role ?? 'public';
+  if (role === 'public') return;
+  const token = /^Bearer ([A-Za-z0-9_-]{16,200})$/.exec(request.headers.authorization ?? '')?.[1];
+  // The hash is looked up, so its comparison needs no constant time.
+  request.caller = token === undefined ? null : await deps.store.apiKey(sha256Hex(token));
+  if (request.caller === null) {
+    void reply.header('www-authenticate', 'Bearer');
+    return sendProblems(reply, 401, [{ code: 'unauthenticated', message: 'Give an API key: Authorization: Bearer <key>. The first one is in admin.key in the data directory of the daemon.' }]);
+  }
+  if (ranks[role].includes(request.caller.role)) return;
+  return sendProblems(reply, 403, [{ code: 'forbidden', message: `This needs the role ${role}; the key "${request.caller.name}" has the role ${request.caller.role}.` }]);
+}
+
+export function sendProblems(reply: FastifyReply, status: number, problems: readonly Problem[]): Promise<void> {
+  const [first] = problems;
+  const body = { type: 'about:blank', title: first?.code ?? 'problem', status, detail: problems.map(formatProblem).join('\n'), problems };
+  void reply.code(status).header('content-type', 'application/problem+json').send(body);
+  return Promise.resolve();
+}
+
+/** The value of a good result, or the refusal with the status that fits it. */
+export function sendResult<T>(reply: FastifyReply, result: Result<T, readonly Problem[]>, status: number): Promise<void> {
+  if (!result.ok) return sendProblems(reply, statusOfProblem(result.error[0]), result.error);
+  void reply.code(status).send(result.value);
+  return Promise.resolve();
+}
+
+function statusOfProblem(problem: Problem | undefined): number {
+  switch (problem?.code) {
+    case 'not-found':
+      return 404;
+    case 'conflict':
+    case 'not-applicable':
+      return 409;
+    case 'forbidden':
+      return 403;
+    case undefined:
+      return 400;
+    default:
+      return 422;
+  }
+}
+
+function statusOfError(error: unknown): number {
+  if (error instanceof TransientError || error instanceof StalledError) return 503;
+  const status = (error as { statusCode?: number }).statusCode;
+  return status !== undefined && status < 500 ? status : 500;
+}
+
+function problemOfError(error: unknown, log: Log): Problem {
+  const status = statusOfError(error);
+  if (status === 503) return { code: 'unavailable', message: messageOf(error) };
+  if (status < 500) return { code: 'bad-request', message: messageOf(error) };
+  log.error({ error: messageOf(error) }, 'request failed');
+  return { code: 'unavailable', message: 'The request failed inside the control plane; its log says why.' };
+}
+
+/** The body, checked by the schema; undefined when the refusal has been sent. */
+export async function checkedBody<K extends keyof SchemaTypes>(deps: ApiDeps, schema: K, request: FastifyRequest, reply: FastifyReply): Promise<SchemaTypes[K] | undefined> {
+  const value = request.body ?? {};
+  const problems = deps.check(schema, value);
+  if (problems.length === 0) return value as SchemaTypes[K];
+  await sendProblems(reply, 400, problems);
+  return undefined;
+}
+
+/** Who the journal names for what this request does. */
+export function actorOf(request: FastifyRequest): string {
+  return request.caller?.name ?? 'unknown';
+}

@@ -1,0 +1,71 @@
+/** Writes a change to the branch, as a person's commit would: the reconciler then finds it there. */
+import { TransientError } from '../../base/failures.ts';
+import type { Problem } from '../../base/problem.ts';
+import { ok, refuse, type Result } from '../../base/result.ts';
+import { oneLine } from '../../base/text.ts';
+import type { DocumentReader } from '../../domain/config/document.ts';
+import { defineService } from '../../domain/config/service-definition.ts';
+import type { DeployRequest } from '../../generated/types.ts';
+import type { ConfigurationWriter } from '../../ports/repository.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { settingsFor } from '../reconcile/admission.ts';
+import { chooseService } from './choose-service.ts';
+
+export interface DeployDeps {
+  readonly controlPlane: ControlPlane;
+  readonly writer: ConfigurationWriter;
+  readonly read: DocumentReader;
+  /** Merges (RFC 7396) onto YAML text and keeps its comments. */
+  readonly mergeYaml: (text: string | null, patch: Readonly<Record<string, unknown>>) => string;
+}
+
+export interface Deployed {
+  readonly service: string;
+  readonly commit: string;
+}
+
+export async function deploy(deps: DeployDeps, request: DeployRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
+  const parsed = deps.read('llm-config', request.config, 'config');
+  if (!parsed.ok) return parsed;
+  const chosen = chooseService(deps.controlPlane.engine.states().map((state) => state.service), request.service ?? parsed.value.value.metadata?.service);
+  if (!chosen.ok) return chosen;
+  const service = chosen.value;
+  const patch = { ...parsed.value.value, ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }) };
+  let problems: readonly Problem[] = [];
+  const outcome = await deps.writer.edit(
+    `services/${service}/config.yaml`,
+    (text) => {
+      const merged = deps.mergeYaml(text, patch);
+      problems = check(deps, service, merged);
+      return problems.length > 0 ? null : merged;
+    },
+    deployMessage(service, request, actor),
+  );
+  if (problems.length > 0) return refuse(problems);
+  if (outcome.kind === 'blocked') return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
+  if (outcome.kind === 'not-needed') return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
+  deps.controlPlane.poll();
+  return ok({ service, commit: outcome.commit });
+}
+
+function check(deps: DeployDeps, service: string, merged: string): readonly Problem[] {
+  const accepted = deps.controlPlane.reconciler.accepted();
+  if (accepted?.catalogue == null) throw new TransientError('the repository has not been read yet; try again in a moment');
+  const document = deps.read('llm-config', merged, `services/${service}/config.yaml`);
+  if (!document.ok) return document.error;
+  const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service));
+  return defined.ok ? [] : defined.error;
+}
+
+function deployMessage(service: string, request: DeployRequest, actor: string): string {
+  const reason = oneLine(request.reason ?? 'deploy');
+  return [
+    oneLine(`${service}: ${reason}`, 100),
+    '',
+    'Actuator-Event: deploy',
+    `Actuator-Service: ${service}`,
+    `Actuator-Actor: ${oneLine(actor, 100)}`,
+    ...(request.incident_reference === undefined ? [] : [`Incident-Reference: ${oneLine(request.incident_reference, 100)}`]),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,72 @@
+/** Carries out effects that must be confirmed. Each runs until it is settled, again after a restart, and does no harm twice. */
+import { canonicalJson } from '../../base/json.ts';
+import { oneLine } from '../../base/text.ts';
+import { digestOf } from '../../domain/config/digest.ts';
+import type { DocumentReader } from '../../domain/config/document.ts';
+import type { Effect } from '../../domain/rollout/effect.ts';
+import type { ConfigurationWriter } from '../../ports/repository.ts';
+import type { Notifier } from '../../ports/notifier.ts';
+import type { PendingEffect, Store } from '../../ports/store.ts';
+import { evidenceDigest } from '../publication/render.ts';
+import type { Engine } from './engine.ts';
+
+export interface EffectDeps {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly writer: ConfigurationWriter;
+  readonly notifier: Notifier;
+  readonly read: DocumentReader;
+  /** A commit of ours is on the branch: have a look at it. */
+  readonly onWritten: () => void;
+}
+
+type RevertEffect = Extract<Effect, { kind: 'commit-revert' }>;
+
+export async function runEffect(deps: EffectDeps, pending: PendingEffect): Promise<void> {
+  const { effect } = pending;
+  if (effect.kind === 'notify') await deps.notifier.notify(effect);
+  else if (effect.kind === 'commit-revert') await commitRevert(deps, pending.service, effect);
+  await deps.store.settleEffect(pending.id);
+}
+
+async function commitRevert(deps: EffectDeps, service: string, effect: RevertEffect): Promise<void> {
+  const [bad, good] = await Promise.all([deps.store.configuration(service, effect.bad.digest), deps.store.configuration(service, effect.restore.digest)]);
+  if (bad === null || good === null) throw new Error(`the store lacks a configuration of ${service} that a rollback needs`);
+  const marker = `Actuator-Deployment: ${effect.deploymentId}`;
+  // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.
+  const isBad = (text: string): Promise<boolean> => {
+    const parsed = deps.read('llm-config', text, 'config.yaml');
+    return Promise.resolve(parsed.ok && ownDigest(parsed.value.value) === ownDigest(bad.config));
+  };
+  const sharedFile = canonicalJson(bad.config) === canonicalJson(good.config);
+  const outcome = sharedFile
+    ? ({ kind: 'blocked', message: 'the change lies in models.yaml, which other services share; a person must decide' } as const)
+    : await deps.writer.revert({ service, isBad, restoreText: good.text, message: revertMessage(deps.engine, service, effect), marker });
+  await deps.engine.dispatch(service, { type: 'revert-settled', deploymentId: effect.deploymentId, outcome }, 'actuator');
+  if (outcome.kind === 'committed') deps.onWritten();
+}
+
+/** The digest of the file alone, whatever the catalogue says by now. */
+function ownDigest(config: Parameters<typeof digestOf>[0]): string {
+  return digestOf(config, { providers: {}, models: {} });
+}
+
+function revertMessage(engine: Engine, service: string, effect: RevertEffect): string {
+  const judgement = engine.state(service)?.active?.judgement ?? null;
+  const reason = oneLine(effect.reason);
+  return [
+    oneLine(`${service}: roll back ${effect.deploymentId}, ${reason}`, 150),
+    '',
+    `Restores services/${service}/config.yaml as of ${effect.restore.commit}.`,
+    `This reverts commit ${effect.bad.commit}.`,
+    '',
+    'Actuator-Event: rolled-back',
+    `Actuator-Service: ${service}`,
+    `Actuator-Deployment: ${effect.deploymentId}`,
+    'Actuator-Actor: actuator',
+    `Actuator-Reverts: ${effect.bad.commit}`,
+    `Actuator-Reason: ${reason}`,
+    ...(judgement === null ? [] : [`Actuator-Evidence: ${evidenceDigest(judgement)}`]),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,63 @@
+/** Turns the state of a service into the assignment that gateways understand. */
+import { assignedVariants, type ServiceState } from '../../domain/rollout/state.ts';
+import type { Assignment, AssignmentServing } from '../../generated/types.ts';
+import type { Store } from '../../ports/store.ts';
+
+export interface AssignmentSource {
+  /** Null before the first promotion, when nothing can be served yet. */
+  of(state: ServiceState): Promise<Assignment | null>;
+  /** Must be called when what a digest resolves to was stored anew. */
+  forget(service: string): void;
+}
+
+export function createAssignmentSource(store: Store, term: number): AssignmentSource {
+  // A rollback must not wait for the disk: what is in force was read when it came into force.
+  const servings = new Map<string, Map<string, AssignmentServing>>();
+
+  async function servingOf(service: string, digest: string): Promise<AssignmentServing> {
+    const known = servings.get(service)?.get(digest);
+    if (known !== undefined) return known;
+    const stored = await store.configuration(service, digest);
+    if (stored === null) throw new Error(`the store lacks ${service} ${digest}`);
+    const ofService = servings.get(service) ?? new Map<string, AssignmentServing>();
+    ofService.set(digest, stored.serving);
+    servings.set(service, ofService);
+    return stored.serving;
+  }
+
+  return {
+    async of(state) {
+      const variants = await Promise.all(
+        assignedVariants(state).map(async ({ name, weight, revision }) => ({
+          name,
+          weight,
+          commit: revision.commit,
+          digest: revision.digest,
+          serving: await servingOf(state.service, revision.digest),
+        })),
+      );
+      if (variants.length === 0) return null;
+      prune(servings, state);
+      const onTrial = state.active !== null && variants.length > 1;
+      return {
+        service: state.service,
+        term,
+        generation: state.generation,
+        deployment_id: onTrial ? (state.active?.id ?? null) : null,
+        split: { method: 'weighted_random' },
+        variants,
+      };
+    },
+    forget: (service) => {
+      servings.delete(service);
+    },
+  };
+}
+
+/** Keeps what is in force and what would be next. */
+function prune(servings: Map<string, Map<string, AssignmentServing>>, state: ServiceState): void {
+  const kept = new Set([state.stable?.digest, state.previous?.digest, state.active?.revision.digest]);
+  for (const digest of servings.get(state.service)?.keys() ?? []) {
+    if (!kept.has(digest)) servings.get(state.service)?.delete(digest);
+  }
+}

@@ -1,0 +1,88 @@
+/** What a service's traffic looked like lately: for status, plans and the watch. Measurements, not evidence. */
+import type { Instant } from '../../base/time.ts';
+import { addCounts, noCounts, type Counts } from '../../domain/analysis/counts.ts';
+import { addMoments, addPacked, meanOf, newMoments, quantileOf } from '../../domain/analysis/histogram.ts';
+import type { Bucket, BucketHistogram, BucketMoments } from '../../generated/types.ts';
+
+const recentMs = 5 * 60_000;
+const rateMs = 30_000;
+
+interface Slice {
+  readonly at: Instant;
+  readonly variant: 'stable' | 'canary';
+  readonly digest: string;
+  readonly counts: Counts;
+  readonly latency: BucketHistogram;
+  readonly firstToken: BucketHistogram;
+  readonly cost: BucketMoments;
+  readonly unpriced: number;
+}
+
+export interface VariantTraffic {
+  readonly requests: number;
+  readonly errors: number;
+  readonly latency_p50_ms: number | null;
+  readonly latency_p95_ms: number | null;
+  readonly first_token_p50_ms: number | null;
+  readonly cost_per_request_usd: number | null;
+  readonly unpriced_requests: number;
+}
+
+export interface RecentTraffic {
+  add(bucket: Bucket, at: Instant): void;
+  /** Requests per second of the whole service over the last half minute. */
+  requestsPerSecond(now: Instant): number;
+  /** Requests and errors of one digest as stable since `from` (at most five minutes back). */
+  stableCounts(digest: string, from: Instant, now: Instant): Counts;
+  variant(name: 'stable' | 'canary', now: Instant): VariantTraffic;
+}
+
+export function countsOf(bucket: Bucket): Counts {
+  return { requests: bucket.requests, errors: Object.values(bucket.errors).reduce((sum, count) => sum + count, 0) };
+}
+
+export function createRecentTraffic(): RecentTraffic {
+  let slices: Slice[] = [];
+  const emptyHistogram: BucketHistogram = { zero: 0, bins: [] };
+
+  return {
+    add(bucket, at) {
+      slices = slices.filter((slice) => slice.at > at - recentMs);
+      slices.push({
+        at,
+        variant: bucket.variant,
+        digest: bucket.digest,
+        counts: countsOf(bucket),
+        latency: bucket.latency_ms,
+        firstToken: bucket.first_token_ms,
+        cost: bucket.cost_usd,
+        unpriced: bucket.unpriced,
+      });
+    },
+    requestsPerSecond(now) {
+      const recent = slices.filter((slice) => slice.at > now - rateMs);
+      const oldest = recent[0];
+      if (oldest === undefined) return 0;
+      const span = Math.max(1000, now - oldest.at);
+      return recent.reduce((sum, slice) => sum + slice.counts.requests, 0) / (span / 1000);
+    },
+    stableCounts: (digest, from, now) =>
+      slices
+        .filter((slice) => slice.variant === 'stable' && slice.digest === digest && slice.at >= Math.max(from, now - recentMs))
+        .reduce((sum, slice) => addCounts(sum, slice.counts), noCounts),
+    variant(name, now) {
+      const own = slices.filter((slice) => slice.variant === name && slice.at > now - recentMs);
+      const counts = own.reduce((sum, slice) => addCounts(sum, slice.counts), noCounts);
+      const latency = own.reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram);
+      const firstToken = own.reduce((sum, slice) => addPacked(sum, slice.firstToken), emptyHistogram);
+      return {
+        ...counts,
+        latency_p50_ms: quantileOf(latency, 0.5),
+        latency_p95_ms: quantileOf(latency, 0.95),
+        first_token_p50_ms: quantileOf(firstToken, 0.5),
+        cost_per_request_usd: meanOf(own.reduce<BucketMoments>((sum, slice) => addMoments(sum, slice.cost), newMoments())),
+        unpriced_requests: own.reduce((sum, slice) => sum + slice.unpriced, 0),
+      };
+    },
+  };
+}

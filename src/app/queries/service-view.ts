@@ -1,0 +1,104 @@
+/** What status shows of a service. Field names of `deployment` are those of the guide (7.3). */
+import { toIso, type Instant } from '../../base/time.ts';
+import type { Judgement } from '../../domain/analysis/judge.ts';
+import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { shortestDurationMs } from '../../domain/planning/plan.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { VariantTraffic } from '../judging/traffic.ts';
+import { conditionsOf, stepOf } from '../publication/render.ts';
+
+export interface ServiceView {
+  readonly service: string;
+  readonly phase: string;
+  readonly message: string | null;
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  readonly desired: { readonly commit: string; readonly digest: string | null } | null;
+  readonly stable: { readonly commit: string; readonly digest: string } | null;
+  readonly applied: boolean;
+  readonly requests_per_second: number;
+  readonly deployment: DeploymentView | null;
+  readonly last_deployment: (Pick<FinishedDeployment, 'id' | 'phase' | 'reason'> & { readonly finished_at: string; readonly commit: string; readonly revert_commit: string | null }) | null;
+  readonly waiting: string | null;
+  readonly watch_until: string | null;
+  readonly traffic: { readonly canary: VariantTraffic; readonly stable: VariantTraffic };
+}
+
+export interface DeploymentView {
+  readonly deployment_id: string;
+  readonly status: string;
+  readonly phase: string;
+  readonly current_percentage: number;
+  readonly started_at: string | null;
+  readonly expected_completion: string | null;
+  readonly commit: string;
+  readonly digest: string;
+  readonly step: { readonly number: number; readonly of: number } | null;
+  readonly steps: readonly { readonly percentage: number; readonly duration_ms: number }[];
+  readonly hold_ends_at: string | null;
+  readonly paused_reason: string | null;
+  readonly judgement: Judgement | null;
+  readonly next_step: { readonly action: string; readonly percentage: number; readonly scheduled_at: string } | null;
+}
+
+/** The one table from our phases to the guide's words. */
+const statusWords = {
+  pending: 'pending',
+  progressing: 'in_progress',
+  paused: 'paused',
+  promoting: 'in_progress',
+  'rolling-back': 'rolling_back',
+} as const;
+
+export function viewService(controlPlane: ControlPlane, state: ServiceState, now: Instant, term: number): ServiceView {
+  const traffic = controlPlane.judging.traffic(state.service);
+  const { active, last } = state;
+  return {
+    service: state.service,
+    phase: active?.phase.name ?? 'idle',
+    message: messageOf(state),
+    conditions: conditionsOf(state, now),
+    desired: state.seen,
+    stable: state.stable,
+    applied: controlPlane.fleet.hasApplied(state.service, { term, generation: state.generation }),
+    requests_per_second: Math.round(traffic.requestsPerSecond(now) * 10) / 10,
+    deployment: active === null ? null : viewDeployment(state, active, controlPlane.judging.judgement(state.service) ?? active.judgement),
+    last_deployment:
+      last === null
+        ? null
+        : { id: last.id, phase: last.phase, reason: last.reason, finished_at: toIso(last.finishedAt), commit: last.revision.commit, revert_commit: last.revertCommit },
+    waiting: state.waiting?.deploymentId ?? null,
+    watch_until: state.watch === null ? null : toIso(state.watch.until),
+    traffic: { canary: traffic.variant('canary', now), stable: traffic.variant('stable', now) },
+  };
+}
+
+function messageOf(state: ServiceState): string | null {
+  const phase = state.active?.phase;
+  if (phase?.name === 'paused') return phase.message;
+  if (phase?.name === 'rolling-back') return phase.reason;
+  return state.held;
+}
+
+function viewDeployment(state: ServiceState, active: Deployment, judgement: Judgement | null): DeploymentView {
+  const step = stepOf(state);
+  const progressing = active.phase.name === 'progressing' ? active.phase : null;
+  const holdEnds = progressing === null ? null : progressing.stepStartedAt + (active.plan.steps[progressing.step]?.holdMs ?? 0);
+  const next = progressing === null ? undefined : active.plan.steps[progressing.step + 1];
+  return {
+    deployment_id: active.id,
+    status: statusWords[active.phase.name],
+    phase: step === null ? active.phase.name : `phase_${step.number}`,
+    current_percentage: canaryWeight(state),
+    started_at: active.startedAt === null ? null : toIso(active.startedAt),
+    expected_completion: active.startedAt === null ? null : toIso(active.startedAt + shortestDurationMs(active.plan)),
+    commit: active.revision.commit,
+    digest: active.revision.digest,
+    step,
+    steps: active.plan.steps.map(({ weight, holdMs }) => ({ percentage: weight, duration_ms: holdMs })),
+    hold_ends_at: holdEnds === null ? null : toIso(holdEnds),
+    paused_reason: active.phase.name === 'paused' ? active.phase.reason : null,
+    judgement,
+    next_step:
+      holdEnds === null ? null : { action: next === undefined ? 'promote' : 'increase_traffic', percentage: next?.weight ?? 100, scheduled_at: toIso(holdEnds) },
+  };
+}

@@ -1,0 +1,109 @@
+/** Settings and catalogue of a commit, and which of them are in force: a commit can't loosen what judges it. */
+import { canonicalJson } from '../../base/json.ts';
+import { formatProblem, type Problem } from '../../base/problem.ts';
+import { ok, refuse, type Result } from '../../base/result.ts';
+import { checkCatalogue, checkSettings, type SettingsInForce } from '../../domain/config/service-definition.ts';
+import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import type { BlobRef, RepositoryTree } from '../../ports/repository.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Loader } from './loader.ts';
+
+/** What was accepted last. Kept in the store; survives a force-push. */
+export interface Accepted {
+  readonly repository: WrittenSettings;
+  readonly policies: Readonly<Record<string, WrittenSettings>>;
+  /** rollout.yaml by service. */
+  readonly services: Readonly<Record<string, WrittenSettings>>;
+  readonly catalogue: ModelCatalogue | null;
+}
+
+export const nothingAccepted: Accepted = { repository: {}, policies: {}, services: {}, catalogue: null };
+
+const key = 'accepted';
+
+export async function loadAccepted(store: Store): Promise<Accepted | null> {
+  const saved = await store.get(key);
+  return saved === null ? null : (JSON.parse(saved) as Accepted);
+}
+
+export async function saveAccepted(store: Store, accepted: Accepted): Promise<void> {
+  await store.put(key, JSON.stringify(accepted));
+}
+
+export function settingsFor(accepted: Accepted, service: string): SettingsInForce {
+  return {
+    repository: accepted.repository,
+    policies: new Map(Object.entries(accepted.policies)),
+    service: Object.hasOwn(accepted.services, service) ? (accepted.services[service] ?? {}) : {},
+  };
+}
+
+/** What is accepted after this commit: each unit (actuator.yaml with policies, each rollout.yaml, models.yaml) that is valid; for the others the last stays. */
+export async function accept(loader: Loader, tree: RepositoryTree, last: Accepted): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
+  const repository = await loadRepositorySettings(loader, tree);
+  const services = await loadServiceSettings(loader, tree, last);
+  const catalogue = await loadCatalogue(loader, tree);
+  return {
+    accepted: {
+      ...(repository.ok ? repository.value : { repository: last.repository, policies: last.policies }),
+      services: services.accepted,
+      catalogue: catalogue.ok ? catalogue.value : last.catalogue,
+    },
+    problems: [...(repository.ok ? [] : repository.error), ...services.problems, ...(catalogue.ok ? [] : catalogue.error), ...(tree.problems.get('') ?? [])],
+  };
+}
+
+export function isSameAccepted(a: Accepted, b: Accepted): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}
+
+async function loadSettings(loader: Loader, blob: BlobRef, kind: 'repository' | 'policy' | 'service'): Promise<Result<WrittenSettings, readonly Problem[]>> {
+  const loaded = await loader.load('settings', blob);
+  if (!loaded.ok) return loaded;
+  const problems = checkSettings(loaded.value, kind);
+  return problems.length > 0 ? refuse(problems) : ok(loaded.value.value);
+}
+
+async function loadRepositorySettings(loader: Loader, tree: RepositoryTree): Promise<Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>> {
+  const repository = tree.settings === null ? ok({}) : await loadSettings(loader, tree.settings, 'repository');
+  const problems = repository.ok ? [] : [...repository.error];
+  const policies: Record<string, WrittenSettings> = {};
+  for (const [name, blob] of tree.policies) {
+    const policy = await loadSettings(loader, blob, 'policy');
+    if (policy.ok) policies[name] = policy.value;
+    else problems.push(...policy.error);
+  }
+  return repository.ok && problems.length === 0 ? ok({ repository: repository.value, policies }) : refuse(problems);
+}
+
+async function loadServiceSettings(
+  loader: Loader,
+  tree: RepositoryTree,
+  last: Accepted,
+): Promise<{ readonly accepted: Accepted['services']; readonly problems: readonly Problem[] }> {
+  const accepted: Record<string, WrittenSettings> = {};
+  const problems: Problem[] = [];
+  for (const [service, { rollout }] of tree.services) {
+    if (rollout === null) continue;
+    const loaded = await loadSettings(loader, rollout, 'service');
+    const before = Object.hasOwn(last.services, service) ? last.services[service] : undefined;
+    if (loaded.ok) accepted[service] = loaded.value;
+    else {
+      problems.push(...loaded.error);
+      if (before !== undefined) accepted[service] = before;
+    }
+  }
+  return { accepted, problems };
+}
+
+async function loadCatalogue(loader: Loader, tree: RepositoryTree): Promise<Result<ModelCatalogue, readonly Problem[]>> {
+  if (tree.catalogue === null) return refuse([{ code: 'missing', file: 'models.yaml', message: 'The repository has no models.yaml, which names the models that may be used.' }]);
+  const loaded = await loader.load('models', tree.catalogue);
+  if (!loaded.ok) return loaded;
+  const problems = checkCatalogue(loaded.value);
+  return problems.length > 0 ? refuse(problems) : ok(loaded.value.value);
+}
+
+export function describeProblems(problems: readonly Problem[]): string {
+  return problems.slice(0, 5).map(formatProblem).join('; ');
+}

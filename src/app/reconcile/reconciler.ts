@@ -1,0 +1,198 @@
+/** From a commit to events: what changed since the last look, for which services, by which commit. */
+import { StalledError } from '../../base/failures.ts';
+import type { Problem } from '../../base/problem.ts';
+import { refuse, type Result } from '../../base/result.ts';
+import { utcDay } from '../../base/time.ts';
+import { defineService, type ServiceDefinition } from '../../domain/config/service-definition.ts';
+import { isWithinRollbackWindow } from '../../domain/rollout/state.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Engine } from '../engine/engine.ts';
+import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, settingsFor, type Accepted } from './admission.ts';
+import { lastChange } from './history.ts';
+import type { Loader } from './loader.ts';
+
+export interface ReconcilerDeps {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly repository: ConfigurationRepository;
+  readonly loader: Loader;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What a digest of the service resolves to was stored anew. */
+  readonly onConfiguration: (service: string) => void;
+  readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
+}
+
+interface Read {
+  readonly definition: ServiceDefinition;
+  readonly text: string;
+}
+
+const headKey = 'head';
+const actor = 'git';
+
+export interface Reconciler {
+  /** Fetches, and works through what is new. Throws TransientError or StalledError. */
+  reconcile(): Promise<void>;
+  /** Accepts a history that was rewritten, or a large removal, once. */
+  acceptHead(commit: string): void;
+  readonly head: () => string | null;
+  /** Settings and catalogue in force; null before the first look. */
+  readonly accepted: () => Accepted | null;
+}
+
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  const { store, repository } = deps;
+  let head: string | null = null;
+  let acceptedHead: string | null = null;
+  let accepted: Accepted | null = null;
+
+  async function reconcile(): Promise<void> {
+    const tip = await repository.fetch();
+    if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
+    head ??= await store.get(headKey);
+    accepted ??= await loadAccepted(store);
+    if (tip === head) return;
+    const tree = await repository.tree(tip);
+    const before = accepted ?? nothingAccepted;
+    const next = await accept(deps.loader, tree, before);
+    // On the very first commit there is nothing older to be admitted under.
+    const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
+    if (head === null) await bootstrap(deps, tree, inForce);
+    else await advance(deps, { from: head, tree, inForce, catalogueChanged: !isSameCatalogue(before, next.accepted), isAccepted: tip === acceptedHead });
+    if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
+    accepted = next.accepted;
+    if (next.problems.length > 0) deps.log.warn({ commit: tip, problems: describeProblems(next.problems) }, 'settings refused, the last accepted stay in force');
+    deps.onSettings(accepted, next.problems);
+    // Last: after a crash before this the commit is worked through again, which changes nothing twice.
+    await store.put(headKey, tip);
+    head = tip;
+  }
+
+  return {
+    reconcile,
+    acceptHead: (commit) => {
+      acceptedHead = commit;
+    },
+    head: () => head,
+    accepted: () => accepted,
+  };
+}
+
+function isSameCatalogue(a: Accepted, b: Accepted): boolean {
+  return isSameAccepted({ ...nothingAccepted, catalogue: a.catalogue }, { ...nothingAccepted, catalogue: b.catalogue });
+}
+
+/** The first look: each valid service is adopted as it is, without a rollout. */
+async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Accepted): Promise<void> {
+  const { commit } = tree;
+  for (const service of tree.services.keys()) {
+    // Adopted by a first look that a crash cut short: what came since then is a change like any other.
+    if ((deps.engine.state(service)?.stable ?? null) !== null) {
+      await lookAt(deps, { tree, inForce }, service, commit);
+      continue;
+    }
+    const read = await readService(deps, tree, service, inForce);
+    if (!read.ok) {
+      await reject(deps, service, commit, read.error);
+      continue;
+    }
+    await save(deps, read.value, commit);
+    await deps.engine.dispatch(service, { type: 'adopted', revision: { commit, digest: read.value.definition.digest } }, actor);
+  }
+}
+
+interface Advance {
+  readonly from: string;
+  readonly tree: RepositoryTree;
+  readonly inForce: Accepted;
+  readonly catalogueChanged: boolean;
+  readonly isAccepted: boolean;
+}
+
+async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
+  const { tree } = step;
+  const commits = await deps.repository.firstParents(step.from, tree.commit, 200);
+  const before = commits === null ? null : await deps.repository.tree(step.from);
+  const removed = deps.engine.states().filter((state) => state.stable !== null && !state.orphaned && !tree.services.has(state.service));
+  if (!step.isAccepted) {
+    refuseMassRemoval(removed.length, deps.engine.states().length, tree.commit);
+    if (commits === null) await refuseRewrite(deps, step);
+  }
+  for (const [service, files] of tree.services) {
+    const same = before?.services.get(service)?.config?.oid === files.config?.oid && files.config !== null;
+    if (same && !step.catalogueChanged && deps.engine.state(service) !== undefined) continue;
+    const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
+    await lookAt(deps, step, service, commit);
+  }
+  for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
+}
+
+async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForce'>, service: string, commit: string): Promise<void> {
+  const read = await readService(deps, step.tree, service, step.inForce);
+  if (!read.ok) {
+    await reject(deps, service, commit, read.error);
+    return;
+  }
+  const { definition } = read.value;
+  const known = await deps.store.configuration(service, definition.digest);
+  await save(deps, read.value, commit);
+  const revision = { commit, digest: definition.digest };
+  const author = await deps.repository.author(commit);
+  await deps.engine.dispatch(service, { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author }, actor);
+  const pricesChanged = known !== null && JSON.stringify(known.serving) !== JSON.stringify(definition.serving);
+  if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
+}
+
+async function readService(deps: ReconcilerDeps, tree: RepositoryTree, service: string, inForce: Accepted): Promise<Result<Read, readonly Problem[]>> {
+  const unsafe = tree.problems.get(service);
+  if (unsafe !== undefined) return refuse(unsafe);
+  const blob = tree.services.get(service)?.config ?? null;
+  const file = `services/${service}/config.yaml`;
+  if (blob === null) return refuse([{ code: 'missing', file, message: 'The service has a folder, but no config.yaml in it.' }]);
+  if (inForce.catalogue === null) return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
+  const document = await deps.loader.load('llm-config', blob);
+  if (!document.ok) return document;
+  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service));
+  return defined.ok ? { ok: true, value: { definition: defined.value, text: document.value.text } } : defined;
+}
+
+async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: string): Promise<void> {
+  const { service, digest, config, serving } = definition;
+  await deps.store.saveConfiguration({ service, digest, commit, config, serving, text });
+  deps.onConfiguration(service);
+}
+
+async function reject(deps: ReconcilerDeps, service: string, commit: string, problems: readonly Problem[]): Promise<void> {
+  const already = deps.engine.state(service)?.rejection;
+  if (already?.commit === commit) return;
+  await deps.engine.dispatch(service, { type: 'revision-rejected', commit, deploymentId: await newDeploymentId(deps), problems }, actor);
+}
+
+async function newDeploymentId({ clock, store }: ReconcilerDeps): Promise<string> {
+  const day = utcDay(clock.now());
+  return `deploy-${day}-${String(await store.nextDeploymentNumber(day)).padStart(3, '0')}`;
+}
+
+function refuseMassRemoval(removed: number, all: number, commit: string): void {
+  if (removed < 2 || removed <= all / 10) return;
+  throw new StalledError(
+    `${removed} of ${all} services are gone from the branch at ${commit.slice(0, 12)}; the last good state stays. If that is meant, run: actuator resync --accept ${commit}`,
+  );
+}
+
+/** A rewritten history is taken as it is when it only goes back to what was promoted lately. */
+async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void> {
+  for (const service of step.tree.services.keys()) {
+    const state = deps.engine.state(service);
+    const read = await readService(deps, step.tree, service, step.inForce);
+    const digest = read.ok ? read.value.definition.digest : null;
+    const isKnown = digest !== null && state !== undefined && (digest === state.stable?.digest || isWithinRollbackWindow(state, digest, deps.clock.now()));
+    if (isKnown) continue;
+    const commit = step.tree.commit;
+    throw new StalledError(`the branch was rewritten at ${commit.slice(0, 12)} and holds content that was never in force; the last good state stays. If that is meant, run: actuator resync --accept ${commit}`);
+  }
+}

@@ -1,0 +1,34 @@
+/** Where the control plane is, and the key for it. */
+import type { Command } from 'commander';
+import type { Problem } from '../base/problem.ts';
+import type { Result } from '../base/result.ts';
+import type { ApiClient } from '../ports/api-client.ts';
+import { refused, type CliContext } from './context.ts';
+
+export interface ApiOptions {
+  readonly url?: string;
+  readonly keyFile?: string;
+  readonly dataDir?: string;
+}
+
+export function withApi(command: Command): Command {
+  return command
+    .option('--url <url>', 'control plane (default: $ACTUATOR_URL or http://127.0.0.1:8080)')
+    .option('--key-file <file>', 'file with the API key (default: $ACTUATOR_KEY, or admin.key in the data directory)')
+    .option('--data-dir <dir>', 'data directory of a daemon on this machine (default: $ACTUATOR_DATA_DIR or .actuator)');
+}
+
+export async function connect(context: CliContext, options: ApiOptions): Promise<ApiClient> {
+  const { environment } = context;
+  const url = (options.url ?? environment['ACTUATOR_URL'] ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
+  const file = options.keyFile ?? `${options.dataDir ?? environment['ACTUATOR_DATA_DIR'] ?? '.actuator'}/admin.key`;
+  const fromEnvironment = options.keyFile === undefined ? environment['ACTUATOR_KEY'] : undefined;
+  const key = fromEnvironment ?? (await context.readFile(file))?.trim() ?? null;
+  return context.client(url, key);
+}
+
+/** The value, or the refusal as exit code 3. */
+export function accepted<T>(result: Result<unknown, readonly Problem[]>): T {
+  if (!result.ok) throw refused(result.error);
+  return result.value as T;
+}

@@ -1,0 +1,61 @@
+/** The command line: every verb, its errors and its exit codes (0 ok, 1 failed, 2 usage, 3 refused). */
+import { Command, CommanderError } from 'commander';
+import { messageOf, StalledError } from '../base/failures.ts';
+import { ExitError, type CliContext } from './context.ts';
+import { addDeploy } from './verbs/deploy.ts';
+import { addDiff } from './verbs/diff.ts';
+import { addGateway } from './verbs/gateway.ts';
+import { addOperate } from './verbs/operate.ts';
+import { addPlan } from './verbs/plan.ts';
+import { addServe } from './verbs/serve.ts';
+import { addHealthCheck, addInit, addResync, addVersion } from './verbs/small.ts';
+import { addListActive, addStatus } from './verbs/status.ts';
+import { addValidate } from './verbs/validate.ts';
+
+export async function runProgram(context: CliContext, args: readonly string[]): Promise<number> {
+  const program = createProgram(context);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    return exitCodeOf(context, thrown);
+  }
+}
+
+function createProgram(context: CliContext): Command {
+  const program = new Command('actuator')
+    .description('GitOps reconciler for LLM configuration: a commit becomes a canary on real traffic, then a promotion or a revert commit.')
+    .version(context.version)
+    .exitOverride()
+    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .showHelpAfterError('(actuator --help lists the verbs, actuator <verb> --help its flags)');
+  program.commandsGroup('Run:');
+  addServe(program, context);
+  addGateway(program, context);
+  program.commandsGroup('Offline, on a checkout:');
+  addInit(program, context);
+  addValidate(program, context);
+  addPlan(program, context);
+  addDiff(program, context);
+  program.commandsGroup('Look:');
+  addStatus(program, context);
+  addListActive(program, context);
+  addHealthCheck(program, context);
+  addVersion(program, context);
+  program.commandsGroup('Act:');
+  addDeploy(program, context);
+  addOperate(program, context);
+  addResync(program, context);
+  for (const command of program.commands) command.exitOverride().configureOutput({ writeOut: context.stdout, writeErr: context.stderr });
+  return program;
+}
+
+function exitCodeOf(context: CliContext, thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  if (thrown instanceof ExitError) {
+    if (thrown.message !== '') context.stderr(`${thrown.message}\n`);
+    return thrown.code;
+  }
+  context.stderr(`${messageOf(thrown)}\n`);
+  return thrown instanceof StalledError ? 3 : 1;
+}

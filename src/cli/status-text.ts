@@ -1,0 +1,130 @@
+/** The picture of a service on a terminal, after `kubectl argo rollouts get`. */
+import { styleText } from 'node:util';
+import { oneLine } from '../base/text.ts';
+import { formatDuration } from '../base/time.ts';
+
+/** The fields of the API's service view that are shown. */
+export interface ServiceStatus {
+  readonly service: string;
+  readonly phase: string;
+  readonly message: string | null;
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  readonly desired: { readonly commit: string; readonly digest: string | null } | null;
+  readonly stable: { readonly commit: string; readonly digest: string } | null;
+  readonly applied: boolean;
+  readonly requests_per_second: number;
+  readonly deployment: DeploymentStatus | null;
+  readonly last_deployment: { readonly id: string; readonly phase: string; readonly reason: string; readonly finished_at: string; readonly revert_commit: string | null } | null;
+  readonly waiting: string | null;
+  readonly watch_until: string | null;
+  readonly traffic: { readonly canary: VariantStatus; readonly stable: VariantStatus };
+}
+
+interface VariantStatus {
+  readonly requests: number;
+  readonly errors: number;
+  readonly latency_p95_ms: number | null;
+  readonly cost_per_request_usd: number | null;
+}
+
+interface DeploymentStatus {
+  readonly deployment_id: string;
+  readonly current_percentage: number;
+  readonly commit: string;
+  readonly digest: string;
+  readonly step: { readonly number: number; readonly of: number } | null;
+  readonly steps: readonly { readonly percentage: number }[];
+  readonly hold_ends_at: string | null;
+  readonly judgement: {
+    readonly verdict: string;
+    readonly reason: string;
+    readonly step_requests: number;
+    readonly step_requests_needed: number;
+    readonly delta: number | null;
+    readonly allowed_increase: number;
+    readonly p_value: number;
+    readonly margin_z: number | null;
+    readonly gate_z: number | null;
+  } | null;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+export function renderService(status: ServiceStatus, { now, colour }: { readonly now: number; readonly colour: boolean }): string {
+  const paint = (style: Style, text: string): string => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const line = (label: string, value: string): string => `${`${label}:`.padEnd(17)}${value}\n`;
+  const [icon, style] = iconOf(status);
+  const stalled = status.conditions.find((condition) => condition.type === 'Stalled');
+  let text = line('Service', status.service);
+  text += line('Status', paint(style, `${icon} ${stalled === undefined ? titleOf(status.phase) : 'Stalled'}`));
+  const message = status.message ?? stalled?.reason ?? null;
+  if (message !== null) text += line('Message', oneLine(message, 300));
+  text += line('Desired', revisionText(status.desired));
+  text += line('Applied', status.applied ? 'yes, by every gateway' : paint('yellow', 'not yet by every gateway'));
+  text += line('Stable', paint('green', revisionText(status.stable)));
+  if (status.deployment !== null) text += renderDeployment(status.deployment, line, paint, now);
+  text += line('Traffic', `${status.requests_per_second} requests/s`);
+  text += renderTraffic(status);
+  if (status.waiting !== null) text += line('Waiting', status.waiting);
+  if (status.watch_until !== null) text += line('Watched', `for another ${formatDuration(Date.parse(status.watch_until) - now)}`);
+  if (status.last_deployment !== null) {
+    const last = status.last_deployment;
+    const good = last.phase === 'completed' || last.phase === 'superseded';
+    text += line('Last', `${paint(good ? 'green' : 'red', `${good ? '✔' : '✖'} ${last.phase}`)} ${last.id}: ${oneLine(last.reason, 200)}`);
+    if (last.revert_commit !== null) text += line('  Revert', last.revert_commit.slice(0, 12));
+  }
+  return text;
+}
+
+function renderDeployment(deployment: DeploymentStatus, line: (label: string, value: string) => string, paint: (style: Style, text: string) => string, now: number): string {
+  let text = line('Canary', paint('yellow', revisionText(deployment)));
+  text += line('Deployment', deployment.deployment_id);
+  if (deployment.step !== null) {
+    const left = deployment.hold_ends_at === null ? 0 : Date.parse(deployment.hold_ends_at) - now;
+    const hold = deployment.hold_ends_at === null ? '' : left > 0 ? `, ${formatDuration(left)} left` : ', hold is over';
+    text += line('  Step', `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${hold}`);
+    const bar = deployment.steps.map((step, index) => (index + 1 === deployment.step?.number ? paint('cyan', `[${step.percentage}]`) : `${step.percentage}`));
+    text += line('  Plan', `${bar.join(' -> ')} %`);
+  }
+  const { judgement } = deployment;
+  if (judgement === null) return text;
+  text += line('  Verdict', `${verdictIcon(judgement.verdict)} ${judgement.verdict}: ${oneLine(judgement.reason, 200)}`);
+  const z = judgement.margin_z === null ? '-' : judgement.margin_z.toFixed(2);
+  const gate = judgement.gate_z === null ? 'none at 100 %' : `< ${judgement.gate_z}`;
+  text += line('  Evidence', `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, margin z ${z} (gate ${gate}), anytime p ${judgement.p_value.toPrecision(2)}`);
+  return text;
+}
+
+function renderTraffic(status: ServiceStatus): string {
+  const row = (name: string, variant: VariantStatus): string => {
+    const rate = variant.requests === 0 ? '-' : `${((100 * variant.errors) / variant.requests).toFixed(1)} %`;
+    const p95 = variant.latency_p95_ms === null ? '-' : `${Math.round(variant.latency_p95_ms)} ms`;
+    const cost = variant.cost_per_request_usd === null ? 'unknown' : `$${variant.cost_per_request_usd.toFixed(5)}`;
+    return `  ${name.padEnd(9)}${String(variant.requests).padStart(9)}${rate.padStart(9)}${p95.padStart(10)}${cost.padStart(11)}\n`;
+  };
+  const head = `  ${'5 MIN'.padEnd(9)}${'REQUESTS'.padStart(9)}${'ERRORS'.padStart(9)}${'P95'.padStart(10)}${'COST'.padStart(11)}\n`;
+  const canary = status.traffic.canary.requests > 0 ? row('canary', status.traffic.canary) : '';
+  return head + canary + row('stable', status.traffic.stable);
+}
+
+function revisionText(revision: { readonly commit: string; readonly digest: string | null } | null): string {
+  if (revision === null) return 'none';
+  const digest = revision.digest === null ? 'not valid' : revision.digest.replace('sha256:', '').slice(0, 12);
+  return `${revision.commit.slice(0, 12)} (${digest})`;
+}
+
+function iconOf(status: ServiceStatus): readonly [string, Style] {
+  if (status.conditions.some((condition) => condition.type === 'Stalled')) return ['✖', 'red'];
+  if (status.phase === 'paused') return ['॥', 'yellow'];
+  if (status.phase === 'rolling-back') return ['⚠', 'red'];
+  return status.phase === 'idle' ? ['✔', 'green'] : ['◌', 'cyan'];
+}
+
+function titleOf(phase: string): string {
+  return phase === 'idle' ? 'Healthy' : `${phase.charAt(0).toUpperCase()}${phase.slice(1)}`;
+}
+
+function verdictIcon(verdict: string): string {
+  if (verdict === 'pass') return '✔';
+  return verdict === 'fail' || verdict === 'incident' ? '✖' : '?';
+}

@@ -1,0 +1,75 @@
+import { Option, type Command } from 'commander';
+import { writtenMinutesToMs } from '../../base/time.ts';
+import { ExitError, type CliContext } from '../context.ts';
+
+interface Flags {
+  readonly repo: string;
+  readonly branch: string;
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly gatewayPort: string;
+  readonly gateway: boolean;
+  readonly pollInterval: string;
+  readonly allowLocalRemote?: true;
+  readonly takeOver?: true;
+  readonly gitName: string;
+  readonly gitEmail: string;
+  readonly logLevel: string;
+}
+
+export const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+export function addServe(program: Command, context: CliContext): void {
+  program
+    .command('serve')
+    .description('run the control plane, and one gateway as a child process')
+    .addOption(new Option('--repo <url>', 'configuration repository (https or ssh)').env('ACTUATOR_REPO').makeOptionMandatory())
+    .addOption(new Option('--branch <name>', 'branch with the desired state').env('ACTUATOR_BRANCH').default('main'))
+    .addOption(new Option('--data-dir <dir>', 'store, mirror and keys').env('ACTUATOR_DATA_DIR').default('.actuator'))
+    .addOption(new Option('--listen <host:port>', 'API address, loopback only').env('ACTUATOR_LISTEN').default('127.0.0.1:8080'))
+    .option('--gateway-port <port>', 'port of the gateway on 127.0.0.1', '4000')
+    .option('--no-gateway', 'run no gateway; start them with `actuator gateway`')
+    .option('--poll-interval <time>', 'time between two looks at the repository, such as 15s or 1m', '15s')
+    .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
+    .option('--take-over', 'publish to a status branch that another control plane has written')
+    .option('--git-name <name>', 'author of our commits', 'actuator')
+    .option('--git-email <email>', 'e-mail of our commits', 'actuator@localhost')
+    .addOption(new Option('--log-level <level>', 'least level of log lines').choices(logLevels).default('info'))
+    .addHelpText('after', '\nA token for an https repository comes from ACTUATOR_GIT_TOKEN.')
+    .action(async (flags: Flags) => {
+      const [host, port] = splitAddress(flags.listen);
+      await context.serve({
+        repository: flags.repo,
+        branch: flags.branch,
+        dataDirectory: flags.dataDir,
+        host,
+        port,
+        gatewayPort: flags.gateway ? parsePort(flags.gatewayPort) : null,
+        pollSeconds: pollSeconds(flags.pollInterval),
+        allowLocalRemote: flags.allowLocalRemote === true,
+        takeOver: flags.takeOver === true,
+        gitToken: context.environment['ACTUATOR_GIT_TOKEN'] ?? null,
+        gitName: flags.gitName,
+        gitEmail: flags.gitEmail,
+        logLevel: flags.logLevel,
+      });
+    });
+}
+
+function splitAddress(address: string): readonly [string, number] {
+  const match = /^(.+):(\d+)$/.exec(address);
+  if (match === null) throw new ExitError(2, `"${address}" is not an address; write host:port, such as 127.0.0.1:8080.`);
+  return [(match[1] ?? '').replace(/^\[(.*)\]$/, '$1'), parsePort(match[2] ?? '')];
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65535) return port;
+  throw new ExitError(2, `"${text}" is not a port (0 to 65535).`);
+}
+
+function pollSeconds(text: string): number {
+  const seconds = /^[0-9.]+(ms|s|m|h|d)$/.test(text) ? writtenMinutesToMs(text) / 1000 : Number.NaN;
+  if (seconds >= 1 && seconds <= 3600) return seconds;
+  throw new ExitError(2, `"${text}" is not a poll interval; write a time from 1s to 1h.`);
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { formatProblem, type Problem } from '../../base/problem.ts';
+import { checkRepository, type CheckedRepository, type RepositoryTexts } from '../../domain/config/check-repository.ts';
+import { shortDigest } from '../../domain/config/digest.ts';
+import { ExitError, refused, type CliContext } from '../context.ts';
+import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
+
+interface Flags {
+  readonly dir: string;
+  readonly config?: string;
+  readonly verbose?: true;
+  readonly outputFormat: OutputFormat;
+}
+
+export function addValidate(program: Command, context: CliContext): void {
+  withOutput(
+    program
+      .command('validate')
+      .description('check a configuration repository, or one file, without a control plane')
+      .option('--dir <dir>', 'checkout of the repository', '.')
+      .option('--config <file>', 'check this one file (a configuration, settings or models.yaml) against the checkout')
+      .option('--verbose', 'also list what was found to be right'),
+  ).action(async (flags: Flags) => {
+    const texts = await context.checkout(flags.dir).workingTree();
+    const checked = flags.config === undefined ? checkRepository(texts, context.read) : await checkFile(context, texts, flags.config);
+    const services = [...checked.services.values()].map(({ service, digest }) => ({ service, digest }));
+    const report = { valid: checked.problems.length === 0, services, problems: checked.problems };
+    print(context, flags.outputFormat, report, () => renderReport(checked, flags));
+    if (checked.problems.length > 0) throw new ExitError(3, flags.outputFormat === 'table' ? `${checked.problems.length} problem(s).` : '');
+  });
+}
+
+function renderReport(checked: CheckedRepository, flags: Flags): string {
+  if (checked.problems.length > 0) return checked.problems.map((problem) => `${formatProblem(problem)}\n`).join('');
+  const what = flags.config ?? `${checked.services.size} service(s)`;
+  if (flags.verbose !== true) return `valid: ${what}\n`;
+  const rows = [...checked.services.values()].map(({ service, digest, plan, serving }) => [
+    service,
+    shortDigest(digest),
+    serving.default_model,
+    plan.kind,
+    plan.steps.map((step) => step.weight).join(', '),
+  ]);
+  return `valid: ${what}\n${renderTable([['SERVICE', 'DIGEST', 'MODEL', 'STRATEGY', 'STEPS %'], ...rows])}`;
+}
+
+/** The file takes the place of a file in the checkout, so that it is checked with the catalogue and settings that will hold. */
+async function checkFile(context: CliContext, texts: RepositoryTexts, file: string): Promise<CheckedRepository> {
+  const text = await context.readFile(file);
+  if (text === null) throw refused([{ code: 'missing', file, message: 'There is no such file.' }]);
+  const kind = kindOf(context, text, file);
+  const document = context.read(kind, text, file);
+  if (!document.ok) return { services: new Map(), problems: document.error };
+  if (kind !== 'llm-config') return checkShared(context, texts, kind, text, file);
+  if (texts.catalogue === null) {
+    context.stderr('note: there is no models.yaml in the checkout, so models and parameter ranges were not checked; name it with --dir\n');
+    return { services: new Map(), problems: [] };
+  }
+  const name = context.read('llm-config', text, file);
+  const service = (name.ok ? name.value.value.metadata?.service : undefined) ?? texts.services.keys().next().value ?? 'config';
+  const alone = { ...only(texts), services: new Map([[service, { config: text, rollout: texts.services.get(service)?.rollout ?? null }]]) };
+  return own(checkRepository(alone, context.read), `services/${service}/config.yaml`, file);
+}
+
+function checkShared(context: CliContext, texts: RepositoryTexts, kind: 'settings' | 'models', text: string, file: string): CheckedRepository {
+  if (kind === 'models') return own(checkRepository({ ...only(texts), catalogue: text }, context.read), 'models.yaml', file);
+  const probe = new Map([['probe', { config: null, rollout: text }]]);
+  const asService = checkRepository({ ...only(texts), services: probe }, context.read);
+  const asRepository = checkRepository({ ...only(texts), settings: text }, context.read);
+  // Which of the three kinds of settings it is, only its place would tell; it must be right as one of them.
+  const results = [own(asService, 'services/probe/rollout.yaml', file), own(asRepository, 'actuator.yaml', file)];
+  return results.find((result) => result.problems.length === 0) ?? results[0] ?? asService;
+}
+
+function only(texts: RepositoryTexts): RepositoryTexts {
+  return { ...texts, templates: new Map(), services: new Map(), problems: [] };
+}
+
+function own(checked: CheckedRepository, path: string, file: string): CheckedRepository {
+  const problems = checked.problems.filter((problem) => problem.file === path || problem.file === undefined).map((problem): Problem => ({ ...problem, file }));
+  return { services: checked.services, problems };
+}
+
+/** By its top-level keys, as a person would tell. */
+function kindOf(context: CliContext, text: string, file: string): 'llm-config' | 'settings' | 'models' {
+  if (/^(providers|models):/m.test(text)) return 'models';
+  return /^(policy|actuator|canary|metrics):/m.test(text) && !context.read('llm-config', text, file).ok ? 'settings' : 'llm-config';
+}

@@ -1,0 +1,91 @@
+/** A whole configuration repository, checked at once: what validate, plan and diff work on. */
+import type { Problem } from '../../base/problem.ts';
+import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import { resolveRolloutSettings } from '../settings/resolve.ts';
+import type { DocumentReader, ParsedDocument } from './document.ts';
+import { locate } from './document.ts';
+import { checkCatalogue, checkSettings, defineService, type ServiceDefinition } from './service-definition.ts';
+
+/** Texts by path; null for what is there and can't be read as a file. */
+export interface RepositoryTexts {
+  readonly settings: string | null;
+  readonly catalogue: string | null;
+  readonly policies: ReadonlyMap<string, string>;
+  readonly services: ReadonlyMap<string, { readonly config: string | null; readonly rollout: string | null }>;
+  readonly templates: ReadonlyMap<string, string>;
+  /** What was refused before it was read: links, names. */
+  readonly problems: readonly Problem[];
+}
+
+export interface CheckedRepository {
+  readonly services: ReadonlyMap<string, ServiceDefinition>;
+  readonly problems: readonly Problem[];
+}
+
+export function checkRepository(texts: RepositoryTexts, read: DocumentReader): CheckedRepository {
+  const problems: Problem[] = [...texts.problems];
+  const settingsOf = (text: string | null, file: string, kind: 'repository' | 'policy' | 'service'): ParsedDocument<WrittenSettings> | null => {
+    if (text === null) return null;
+    const document = read('settings', text, file);
+    problems.push(...(document.ok ? checkSettings(document.value, kind) : document.error));
+    return document.ok ? document.value : null;
+  };
+  const repository = settingsOf(texts.settings, 'actuator.yaml', 'repository')?.value ?? {};
+  const policies = new Map<string, WrittenSettings>();
+  for (const [name, text] of texts.policies) policies.set(name, settingsOf(text, `policies/${name}.yaml`, 'policy')?.value ?? {});
+  const catalogue = readCatalogue(texts.catalogue, read, problems);
+  for (const [name, text] of texts.templates) {
+    const document = read('llm-config', text, `templates/${name}.yaml`);
+    if (!document.ok) problems.push(...document.error);
+  }
+  const services = new Map<string, ServiceDefinition>();
+  for (const [service, files] of texts.services) {
+    const rollout = settingsOf(files.rollout, `services/${service}/rollout.yaml`, 'service');
+    const settings = { repository, policies, service: rollout?.value ?? {} };
+    const resolved = resolveRolloutSettings({ ...settings, oneOff: undefined });
+    if (!resolved.ok) problems.push(...(rollout === null ? resolved.error : locate(resolved.error, rollout)));
+    const definition = readService(service, files.config, catalogue, settings, read, problems);
+    if (definition !== null) services.set(service, definition);
+  }
+  return { services, problems: distinct(problems) };
+}
+
+function readCatalogue(text: string | null, read: DocumentReader, problems: Problem[]): ModelCatalogue | null {
+  if (text === null) {
+    problems.push({ code: 'missing', file: 'models.yaml', message: 'There is no models.yaml, which names the models that may be used.' });
+    return null;
+  }
+  const document = read('models', text, 'models.yaml');
+  problems.push(...(document.ok ? checkCatalogue(document.value) : document.error));
+  return document.ok ? document.value.value : null;
+}
+
+function readService(
+  service: string,
+  text: string | null,
+  catalogue: ModelCatalogue | null,
+  settings: Parameters<typeof defineService>[3],
+  read: DocumentReader,
+  problems: Problem[],
+): ServiceDefinition | null {
+  const file = `services/${service}/config.yaml`;
+  if (text === null) {
+    problems.push({ code: 'missing', file, message: 'The service has a folder, but no config.yaml in it.' });
+    return null;
+  }
+  const document = read('llm-config', text, file);
+  if (!document.ok) {
+    problems.push(...document.error);
+    return null;
+  }
+  if (catalogue === null) return null;
+  const defined = defineService(service, document.value, catalogue, settings);
+  if (defined.ok) return defined.value;
+  problems.push(...defined.error);
+  return null;
+}
+
+/** Settings that many services share are wrong once. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}

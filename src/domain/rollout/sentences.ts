@@ -1,0 +1,109 @@
+/** The story of a transition in one plain sentence: subject of status commits, line of logs and timelines. */
+import { assertNever } from '../../base/assert-never.ts';
+import { formatProblem } from '../../base/problem.ts';
+import { oneLine } from '../../base/text.ts';
+import { shortDigest } from '../config/digest.ts';
+import type { ServiceEvent } from './event.ts';
+import type { Deployment, ServiceState } from './state.ts';
+
+/** Without the service's name, which stands before it. */
+export function describeTransition(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
+  const superseded = before.active !== null && after.last?.id === before.active.id && after.last.phase === 'superseded';
+  if (superseded) return `superseded ${before.active?.id ?? ''} by ${after.active?.id ?? ''}`;
+  if (after.last !== null && after.last.id !== before.last?.id && event.type !== 'revision-rejected') return describeEnd(after);
+  if (before.active?.id !== after.active?.id && after.active !== null) return describeBeginning(after.active);
+  return describeEvent(before, event, after);
+}
+
+function describeEnd(after: ServiceState): string {
+  const last = after.last;
+  if (last === null) return '';
+  return `${last.phase === 'rejected' ? 'refused' : last.phase.replace('-', ' ')} ${last.id}, ${last.reason}`;
+}
+
+function describeBeginning(active: Deployment): string {
+  const what = `${active.id} for ${active.revision.commit.slice(0, 12)} (${shortDigest(active.revision.digest)})`;
+  switch (active.phase.name) {
+    case 'pending':
+      return `planned ${what}: ${describePlan(active)}`;
+    case 'rolling-back':
+      return `rolling back ${active.id}, ${active.phase.reason}`;
+    case 'promoting':
+      return `promoting ${what} at once, ${active.plan.kind === 'fast-path' ? 'it was promoted not long ago' : 'without a canary'}`;
+    case 'progressing':
+    case 'paused':
+      return `started ${what}`;
+    default:
+      return assertNever(active.phase);
+  }
+}
+
+function describePlan(active: Deployment): string {
+  if (active.plan.steps.length === 0) return active.plan.kind;
+  return `canary ${active.plan.steps.map((step) => step.weight).join(', ')} %`;
+}
+
+function describeEvent(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
+  switch (event.type) {
+    case 'adopted':
+      return `adopted ${event.revision.commit.slice(0, 12)} (${shortDigest(event.revision.digest)}) as stable`;
+    case 'revision-seen':
+      return describeSeen(event, after);
+    case 'revision-rejected':
+      return `rejected ${event.commit.slice(0, 12)}: ${event.problems[0] === undefined ? 'not valid' : formatProblem(event.problems[0])}`;
+    case 'service-removed':
+      return 'orphaned, its folder is gone from the branch; it goes on serving stable';
+    case 'gateway-refused':
+      return `paused, gateway ${oneLine(event.gateway, 60)} refused: ${oneLine(event.problems.join('; '), 200)}`;
+    case 'revert-settled':
+      return event.outcome.kind === 'committed' ? `reverted on the branch by ${event.outcome.commit.slice(0, 12)}` : `revert commit ${event.outcome.kind.replace('-', ' ')}`;
+    case 'watch-failed':
+      return `held, ${event.judgement.reason}`;
+    case 'catalogue-changed':
+      return 'reassigned, the catalogue changed';
+    case 'slot-granted':
+    case 'judged':
+    case 'applied':
+    case 'woken':
+    case 'paused':
+    case 'resumed':
+    case 'rollback-requested':
+      return describePhase(before, after);
+    default:
+      return assertNever(event);
+  }
+}
+
+function describeSeen(event: Extract<ServiceEvent, { type: 'revision-seen' }>, after: ServiceState): string {
+  const commit = event.revision.commit.slice(0, 12);
+  if (after.waiting?.revision.commit === event.revision.commit) return `saw ${commit}, it waits for ${after.active?.id ?? ''}`;
+  return `saw ${commit}, nothing to do: its content is ${event.revision.digest === after.stable?.digest ? 'stable' : 'on its way'}`;
+}
+
+function describePhase(before: ServiceState, after: ServiceState): string {
+  const active = after.active;
+  if (active === null) return before.watch !== null && after.watch === null ? 'left the watch after its promotion' : 'unchanged';
+  const { phase } = active;
+  switch (phase.name) {
+    case 'pending':
+      return `${active.id} is pending`;
+    case 'progressing':
+      return describeProgress(before, active, phase.step, phase.passed);
+    case 'paused':
+      return `paused ${active.id}, ${phase.message}`;
+    case 'promoting':
+      return `promoting ${active.id}`;
+    case 'rolling-back':
+      return before.active?.phase.name === 'rolling-back' ? `traffic of ${active.id} is back on stable` : `rolling back ${active.id}, ${phase.reason}`;
+    default:
+      return assertNever(phase);
+  }
+}
+
+function describeProgress(before: ServiceState, active: Deployment, step: number, passed: boolean): string {
+  const weight = active.plan.steps[step]?.weight ?? 0;
+  const name = `step ${step + 1} of ${active.plan.steps.length} (${weight} %)`;
+  const was = before.active?.phase;
+  if (was?.name === 'progressing' && was.step === step) return `${active.id} ${passed ? 'meets' : 'no longer meets'} the gate of ${name}`;
+  return was?.name === 'paused' ? `resumed ${active.id} at ${name}` : `${active.id} began ${name}`;
+}

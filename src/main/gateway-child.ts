@@ -1,0 +1,117 @@
+/** The gateway that `serve` brings along: a process of its own, so that the death of the control plane drops no request. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import type { Log } from '../ports/log.ts';
+
+export interface GatewayChild {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly dataDirectory: string;
+  readonly port: number;
+  readonly controlPlane: string;
+  readonly key: string;
+  readonly log: Log;
+  readonly logLevel: string;
+}
+
+const name = 'local';
+
+/** Takes over a gateway that a killed predecessor left running, or starts one; starts it again should it die. */
+export async function keepGateway(options: ChildOptions): Promise<GatewayChild> {
+  const url = `http://127.0.0.1:${options.port}`;
+  const record = join(options.dataDirectory, 'gateway.json');
+  let stopped = false;
+  let pid = await adopt(record, url, options);
+  if (pid === null) pid = start(options, record);
+  else options.log.info({ pid, url }, 'took over the running gateway');
+  await untilHealthy(url, pid);
+  const watch = setInterval(() => {
+    if (stopped || pid === null || isAlive(pid)) return;
+    options.log.error({ pid }, 'the gateway died, starting it again');
+    pid = start(options, record);
+  }, 500);
+  return {
+    url,
+    async stop() {
+      stopped = true;
+      clearInterval(watch);
+      if (pid !== null) await end(pid);
+    },
+  };
+}
+
+/** The process id, when the recorded gateway is alive, answers, and follows the control plane's address that we have. */
+async function adopt(record: string, url: string, options: ChildOptions): Promise<number | null> {
+  try {
+    const known = JSON.parse(readFileSync(record, 'utf8')) as { pid: number; controlPlane: string };
+    if (!isAlive(known.pid)) return null;
+    const health = await gatewayName(url);
+    if (health === name && known.controlPlane === options.controlPlane) return known.pid;
+    if (health === name) await end(known.pid);
+    return null;
+  } catch {
+    return null;
+  }
+}
+
+async function gatewayName(url: string): Promise<string | null> {
+  try {
+    const { body } = await request(`${url}/health`, { headersTimeout: 2000, bodyTimeout: 2000 });
+    return ((await body.json()) as { gateway?: string }).gateway ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function start(options: ChildOptions, record: string): number {
+  mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
+  const output = openSync(join(options.dataDirectory, 'gateway.log'), 'a', 0o600);
+  const program = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'cli.ts' : 'cli.js');
+  const args = [program, 'gateway', '--name', name, '--port', String(options.port), '--control-plane', options.controlPlane, '--data-dir', options.dataDirectory, '--log-level', options.logLevel];
+  const child = spawn(process.execPath, args, {
+    // Its own process group: what kills the control plane does not reach it.
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: { ...process.env, ACTUATOR_GATEWAY_KEY: options.key },
+  });
+  closeSync(output);
+  child.unref();
+  child.on('error', (error) => options.log.error({ error: error.message }, 'the gateway could not be started'));
+  const pid = child.pid ?? 0;
+  writeFileSync(record, JSON.stringify({ pid, controlPlane: options.controlPlane }), { mode: 0o600 });
+  return pid;
+}
+
+async function untilHealthy(url: string, pid: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if ((await gatewayName(url)) === name) return;
+    if (!isAlive(pid)) break;
+    await pause(50);
+  }
+  throw new Error(`the gateway did not start on ${url}; gateway.log in the data directory says why`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function end(pid: number): Promise<void> {
+  if (!isAlive(pid)) return;
+  process.kill(pid, 'SIGTERM');
+  for (let attempt = 0; attempt < 700 && isAlive(pid); attempt++) await pause(50);
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,34 @@
+/** The two long-running programs, as the command line starts them. Boot settings come from flags and environment, never from Git. */
+export interface ServeOptions {
+  readonly repository: string;
+  readonly branch: string;
+  readonly dataDirectory: string;
+  readonly host: string;
+  readonly port: number;
+  /** Null: no gateway of our own. */
+  readonly gatewayPort: number | null;
+  readonly pollSeconds: number;
+  readonly allowLocalRemote: boolean;
+  readonly takeOver: boolean;
+  readonly gitToken: string | null;
+  readonly gitName: string;
+  readonly gitEmail: string;
+  readonly logLevel: string;
+}
+
+export interface GatewayOptions {
+  readonly name: string;
+  readonly controlPlane: string;
+  readonly key: string;
+  readonly host: string;
+  readonly port: number;
+  /** Where the last assignments are kept. */
+  readonly dataDirectory: string;
+  readonly logLevel: string;
+}
+
+export interface Running {
+  readonly url: string;
+  /** Ends in good order: open requests are answered first. */
+  stop(): Promise<void>;
+}
