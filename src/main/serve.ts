@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { mergeIntoYaml } from '../adapters/documents/edit.ts';
 import { readDocument, schemaProblems } from '../adapters/documents/reader.ts';
+import { parseYaml } from '../adapters/documents/yaml.ts';
 import { createCommitBuilder } from '../adapters/git/commit-builder.ts';
 import { createConfigurationWriter } from '../adapters/git/configuration-writer.ts';
 import { openMirror } from '../adapters/git/mirror.ts';
@@ -68,7 +69,7 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   });
   const api = createApi({
     controlPlane,
-    deploy: { controlPlane, writer, read: readDocument, mergeYaml: mergeIntoYaml },
+    deploy: { controlPlane, writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml },
     store,
     clock: systemClock,
     log,

@@ -1,5 +1,6 @@
 /** Writes a change to the branch, as a person's commit would: the reconciler then finds it there. */
 import { TransientError } from '../../base/failures.ts';
+import { isObject } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { oneLine } from '../../base/text.ts';
@@ -15,6 +16,8 @@ export interface DeployDeps {
   readonly controlPlane: ControlPlane;
   readonly writer: ConfigurationWriter;
   readonly read: DocumentReader;
+  /** YAML without a schema: a patch may hold nulls, and be less than a configuration. */
+  readonly parseYaml: (text: string, file: string) => Result<{ readonly value: unknown }, readonly Problem[]>;
   /** Merges (RFC 7396) onto YAML text and keeps its comments. */
   readonly mergeYaml: (text: string | null, patch: Readonly<Record<string, unknown>>) => string;
 }
@@ -25,12 +28,15 @@ export interface Deployed {
 }
 
 export async function deploy(deps: DeployDeps, request: DeployRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
-  const parsed = deps.read('llm-config', request.config, 'config');
+  const parsed = deps.parseYaml(request.config, 'config');
   if (!parsed.ok) return parsed;
-  const chosen = chooseService(deps.controlPlane.engine.states().map((state) => state.service), request.service ?? parsed.value.value.metadata?.service);
+  const written = parsed.value.value;
+  if (!isObject(written)) return refuse([{ code: 'schema', file: 'config', message: 'The configuration must be a map of keys.' }]);
+  const chosen = chooseService(deps.controlPlane.engine.states().map((state) => state.service), request.service ?? namedService(written));
   if (!chosen.ok) return chosen;
   const service = chosen.value;
-  const patch = { ...parsed.value.value, ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }) };
+  // One-off overrides are for one rollout: those of an earlier one must not come back.
+  const patch = { deployment_strategy: null, ...written, ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }) };
   let problems: readonly Problem[] = [];
   const outcome = await deps.writer.edit(
     `services/${service}/config.yaml`,
@@ -46,6 +52,12 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   if (outcome.kind === 'not-needed') return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
   deps.controlPlane.poll();
   return ok({ service, commit: outcome.commit });
+}
+
+function namedService(written: Readonly<Record<string, unknown>>): string | undefined {
+  const { metadata } = written;
+  const named = isObject(metadata) ? metadata['service'] : undefined;
+  return typeof named === 'string' ? named : undefined;
 }
 
 function check(deps: DeployDeps, service: string, merged: string): readonly Problem[] {

@@ -39,6 +39,8 @@ function judged(state: ServiceState, active: Deployment, judgement: Judgement, n
     return active.stableWasBreaching ? unchanged(state) : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
   }
   if (phase.name !== 'progressing') return unchanged(state);
+  // A look that was under way while the weight changed speaks of the step before.
+  if (judgement.weight !== active.plan.steps[phase.step]?.weight) return unchanged(state);
   const passed = judgement.verdict === 'pass';
   if (passed && holdIsOver(active, now)) return advance(state, { ...active, judgement }, now);
   // Kept in the state, so that the end of the hold can act on it without a further look.
