@@ -15,7 +15,13 @@ if (newEnough) {
 } else {
   var bundled = path.join(root, 'node_modules', '.bin', 'node');
   if (!fs.existsSync(bundled) || process.env.ACTUATOR_REEXECUTED) {
-    console.error('actuator needs Node 24.15 or newer, this is ' + process.version + '. Install Node 24, or run "npm ci" in ' + root + ' (Linux), which brings it.');
+    console.error(
+      'actuator needs Node 24.15 or newer, this is ' +
+        process.version +
+        '. Install Node 24, or run "npm ci" in ' +
+        root +
+        ' (Linux), which brings it.',
+    );
     process.exit(1);
   }
   var child = require('child_process').spawn(bundled, [__filename].concat(process.argv.slice(2)), {

@@ -27,11 +27,16 @@ export function renderReference(schemas: readonly SchemaNode[]): string {
     const rows = propertyRows(schema, '', id, byId);
     return `## ${id}\n\n${schema.description ?? ''}\n\n| key | value | meaning |\n|---|---|---|\n${rows.join('\n')}\n`;
   });
-  const intro = 'Generated from `schemas/` by `npm run generate`; do not edit. Keys that are not in effect yet are refused by `actuator validate` with their name.';
+  const intro =
+    'Generated from `schemas/` by `npm run generate`; do not edit. Keys that are not in effect yet are refused by `actuator validate` with their name.';
   return `# Configuration reference\n\n${intro}\n\n${pages.join('\n')}`;
 }
 
-function resolve(node: SchemaNode, id: string, byId: ReadonlyMap<string, SchemaNode>): readonly [SchemaNode, string] {
+function resolve(
+  node: SchemaNode,
+  id: string,
+  byId: ReadonlyMap<string, SchemaNode>,
+): readonly [SchemaNode, string] {
   if (node.$ref === undefined) return [node, id];
   const [file = '', pointer = ''] = node.$ref.split('#');
   const home = file === '' ? id : file;
@@ -40,7 +45,12 @@ function resolve(node: SchemaNode, id: string, byId: ReadonlyMap<string, SchemaN
   return [{ ...target, description: node.description ?? target.description ?? '' }, home];
 }
 
-function propertyRows(node: SchemaNode, prefix: string, id: string, byId: ReadonlyMap<string, SchemaNode>): string[] {
+function propertyRows(
+  node: SchemaNode,
+  prefix: string,
+  id: string,
+  byId: ReadonlyMap<string, SchemaNode>,
+): string[] {
   const rows: string[] = [];
   for (const [key, raw] of Object.entries(node.properties ?? {})) {
     const [property, home] = resolve(raw, id, byId);
@@ -59,7 +69,7 @@ function propertyRows(node: SchemaNode, prefix: string, id: string, byId: Readon
 }
 
 function valueOf(node: SchemaNode): string {
-  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (node.anyOf !== undefined) return node.anyOf.map(valueOf).join(' or ');
   const type = Array.isArray(node.type) ? node.type.join(' or ') : String(node.type ?? '');

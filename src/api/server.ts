@@ -22,7 +22,7 @@ export interface ApiDeps {
   readonly log: Log;
   readonly term: number;
   readonly version: string;
-  readonly check: <K extends keyof SchemaTypes>(schema: K, value: unknown) => readonly Problem[];
+  readonly check: (schema: keyof SchemaTypes, value: unknown) => readonly Problem[];
 }
 
 declare module 'fastify' {

@@ -28,6 +28,7 @@ export async function connect(context: CliContext, options: ApiOptions): Promise
 }
 
 /** The value, or the refusal as exit code 3. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the route answers
 export function accepted<T>(result: Result<unknown, readonly Problem[]>): T {
   if (!result.ok) throw refused(result.error);
   return result.value as T;

@@ -49,10 +49,12 @@ interface DeploymentStatus {
 }
 
 type Style = Parameters<typeof styleText>[0];
+type Paint = (style: Style, text: string) => string;
+type Line = (label: string, value: string) => string;
 
 export function renderService(status: ServiceStatus, { now, colour }: { readonly now: number; readonly colour: boolean }): string {
-  const paint = (style: Style, text: string): string => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const line = (label: string, value: string): string => `${`${label}:`.padEnd(17)}${value}\n`;
+  const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const line: Line = (label, value) => `${`${label}:`.padEnd(17)}${value}\n`;
   const [icon, style] = iconOf(status);
   const stalled = status.conditions.find((condition) => condition.type === 'Stalled');
   let text = line('Service', status.service);
@@ -67,22 +69,22 @@ export function renderService(status: ServiceStatus, { now, colour }: { readonly
   text += renderTraffic(status);
   if (status.waiting !== null) text += line('Waiting', status.waiting);
   if (status.watch_until !== null) text += line('Watched', `for another ${formatDuration(Date.parse(status.watch_until) - now)}`);
-  if (status.last_deployment !== null) {
-    const last = status.last_deployment;
-    const good = last.phase === 'completed' || last.phase === 'superseded';
-    text += line('Last', `${paint(good ? 'green' : 'red', `${good ? '✔' : '✖'} ${last.phase}`)} ${last.id}: ${oneLine(last.reason, 200)}`);
-    if (last.revert_commit !== null) text += line('  Revert', last.revert_commit.slice(0, 12));
-  }
-  return text;
+  return text + renderLast(status.last_deployment, line, paint);
 }
 
-function renderDeployment(deployment: DeploymentStatus, line: (label: string, value: string) => string, paint: (style: Style, text: string) => string, now: number): string {
+function renderLast(last: ServiceStatus['last_deployment'], line: Line, paint: Paint): string {
+  if (last === null) return '';
+  const good = last.phase === 'completed' || last.phase === 'superseded';
+  const mark = paint(good ? 'green' : 'red', `${good ? '✔' : '✖'} ${last.phase}`);
+  const revert = last.revert_commit === null ? '' : line('  Revert', last.revert_commit.slice(0, 12));
+  return line('Last', `${mark} ${last.id}: ${oneLine(last.reason, 200)}`) + revert;
+}
+
+function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint, now: number): string {
   let text = line('Canary', paint('yellow', revisionText(deployment)));
   text += line('Deployment', deployment.deployment_id);
   if (deployment.step !== null) {
-    const left = deployment.hold_ends_at === null ? 0 : Date.parse(deployment.hold_ends_at) - now;
-    const hold = deployment.hold_ends_at === null ? '' : left > 0 ? `, ${formatDuration(left)} left` : ', hold is over';
-    text += line('  Step', `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${hold}`);
+    text += line('  Step', `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${holdText(deployment.hold_ends_at, now)}`);
     const bar = deployment.steps.map((step, index) => (index + 1 === deployment.step?.number ? paint('cyan', `[${step.percentage}]`) : `${step.percentage}`));
     text += line('  Plan', `${bar.join(' -> ')} %`);
   }
@@ -93,6 +95,12 @@ function renderDeployment(deployment: DeploymentStatus, line: (label: string, va
   const gate = judgement.gate_z === null ? 'none at 100 %' : `< ${judgement.gate_z}`;
   text += line('  Evidence', `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, margin z ${z} (gate ${gate}), anytime p ${judgement.p_value.toPrecision(2)}`);
   return text;
+}
+
+function holdText(endsAt: string | null, now: number): string {
+  if (endsAt === null) return '';
+  const left = Date.parse(endsAt) - now;
+  return left > 0 ? `, ${formatDuration(left)} left` : ', hold is over';
 }
 
 function renderTraffic(status: ServiceStatus): string {

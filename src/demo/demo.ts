@@ -49,24 +49,24 @@ function say(text: string): void {
 /** Prints what the journal says as it happens; on a terminal with the live picture of the service below. */
 function startView(world: World): () => Promise<void> {
   let after = 0;
-  let stopped = false;
+  const view = { stopped: false };
   async function look(): Promise<void> {
     for (const row of await events(world, after)) {
       after = row.position;
       say(`${new Date(row.at_ms).toISOString().slice(11, 23)}  ${row.message}`);
     }
     if (!terminal) return;
-    const view = (await status(world, service)) as unknown as ServiceStatus;
-    frame(`\n${renderService(view, { now: Date.now(), colour: process.env['NO_COLOR'] === undefined })}`);
+    const shown = (await status(world, service)) as unknown as ServiceStatus;
+    frame(`\n${renderService(shown, { now: Date.now(), colour: process.env['NO_COLOR'] === undefined })}`);
   }
   const running = (async () => {
-    while (!stopped) {
+    while (!view.stopped) {
       await look().catch(() => undefined);
       await pause(200);
     }
   })();
   return async () => {
-    stopped = true;
+    view.stopped = true;
     await running;
     await look().catch(() => undefined);
     if (terminal) frame.clear();

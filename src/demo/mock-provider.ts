@@ -58,7 +58,7 @@ export async function startMockProvider(seed: number): Promise<MockProvider> {
     counts.set(model, (counts.get(model) ?? 0) + 1);
     const own = knobs.get(model) ?? defaultKnobs;
     await pause(own.latencyMs * (0.5 + rng()));
-    if (rng() < own.errorRate) return sendJson(response, 500, { error: { message: 'The mock was told to fail.', type: 'server_error', code: injectedErrorCode } });
+    if (rng() < own.errorRate) { sendJson(response, 500, { error: { message: 'The mock was told to fail.', type: 'server_error', code: injectedErrorCode } }); return; }
     const usage = { prompt_tokens: 20 + 5 * (body.messages?.length ?? 0), completion_tokens: own.outputTokens, total_tokens: 20 + 5 * (body.messages?.length ?? 0) + own.outputTokens };
     if (body.stream === true) await stream(response, body, own, usage);
     else sendJson(response, 200, { id: 'chatcmpl-mock', object: 'chat.completion', created: 0, model, choices: [{ index: 0, message: { role: 'assistant', content: own.answer }, finish_reason: 'stop' }], usage });

@@ -106,7 +106,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       });
       const text = await response.body.text();
       if (response.statusCode >= 300) throw new Error(`${path} answered ${response.statusCode}: ${text}`);
-      return text === '' ? null : JSON.parse(text);
+      return text === '' ? null : (JSON.parse(text) as unknown);
     },
     controlPlanePid: () => child?.pid,
     async close() {

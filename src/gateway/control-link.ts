@@ -47,6 +47,7 @@ export function openControlLink(options: ControlLinkOptions): ControlLink {
           delay = 100;
         });
       } catch (thrown) {
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while it was awaited
         if (!closing.signal.aborted) options.log.warn({ error: messageOf(thrown) }, 'assignment stream lost');
       }
       connected = false;
@@ -69,9 +70,14 @@ export function openControlLink(options: ControlLinkOptions): ControlLink {
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
   });
 }
 
@@ -112,9 +118,9 @@ function takeAssignment(options: ControlLinkOptions, value: unknown): void {
   else options.log.error({ service: assignment.service, problems: outcome.error }, 'assignment refused');
   const answer: Acknowledgement = {
     gateway: options.gateway,
-    service: String(assignment.service),
-    term: Number(assignment.term),
-    generation: Number(assignment.generation),
+    service: assignment.service,
+    term: assignment.term,
+    generation: assignment.generation,
     applied: outcome.ok,
     problems: outcome.ok ? [] : outcome.error.slice(0, 50).map((problem) => problem.slice(0, 1000)),
   };

@@ -31,15 +31,15 @@ async function answer(deps: ServerDeps, request: IncomingMessage, response: Serv
     case 'POST /v1/chat/completions':
       return serveChat(deps, request, response);
     case 'GET /v1/models':
-      return sendJson(response, 200, modelList(deps.table));
+      { sendJson(response, 200, modelList(deps.table)); return; }
     case 'GET /health':
-      return sendJson(response, 200, health(deps));
+      { sendJson(response, 200, health(deps)); return; }
     case 'GET /metrics':
       response.writeHead(200, { 'content-type': deps.metrics.registry.contentType });
       response.end(await deps.metrics.registry.metrics());
       return;
     case 'GET /api/v1/routing/stats':
-      return sendJson(response, 200, routingStats(deps));
+      { sendJson(response, 200, routingStats(deps)); return; }
     default: {
       const message = `${route} is not served here. There is POST /v1/chat/completions, GET /v1/models, /health, /metrics and /api/v1/routing/stats.`;
       sendRefusal(response, { status: 404, code: 'unknown_route', message: message.slice(0, 400), source: 'client' });

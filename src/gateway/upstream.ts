@@ -31,7 +31,6 @@ const passedHeaders = /^(content-type|content-encoding|retry-after|x-request-id|
 /** Never rejects: what went wrong is in the result, and the client has had an answer. */
 export function callUpstream(agent: Dispatcher, order: UpstreamOrder, request: IncomingMessage, response: ServerResponse): Promise<UpstreamResult> {
   return new Promise((resolve) => {
-    const base = new URL(order.model.base_url);
     const tail = createTail();
     let status: number | null = null;
     let firstByteAt: number | null = null;
@@ -54,17 +53,7 @@ export function callUpstream(agent: Dispatcher, order: UpstreamOrder, request: I
     }
 
     response.on('close', onClose);
-    agent.dispatch(
-      {
-        origin: base.origin,
-        path: base.pathname.replace(/\/$/, '') + order.path,
-        method: 'POST',
-        headers: upstreamHeaders(order, request),
-        body: order.body,
-        headersTimeout: order.timeoutMs,
-        bodyTimeout: order.timeoutMs,
-      },
-      {
+    agent.dispatch(dispatchOptions(order, request), {
         onRequestStart(started) {
           controller = started;
           if (settled) started.abort(new Error('the client left'));
@@ -92,9 +81,21 @@ export function callUpstream(agent: Dispatcher, order: UpstreamOrder, request: I
           settle(failure);
           replyToFailure(response, failure, order);
         },
-      },
-    );
+      });
   });
+}
+
+function dispatchOptions(order: UpstreamOrder, request: IncomingMessage): Dispatcher.DispatchOptions {
+  const base = new URL(order.model.base_url);
+  return {
+    origin: base.origin,
+    path: base.pathname.replace(/\/$/, '') + order.path,
+    method: 'POST',
+    headers: upstreamHeaders(order, request),
+    body: order.body,
+    headersTimeout: order.timeoutMs,
+    bodyTimeout: order.timeoutMs,
+  };
 }
 
 function upstreamHeaders(order: UpstreamOrder, request: IncomingMessage): Record<string, string> {

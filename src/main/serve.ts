@@ -19,7 +19,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { startPolling } from '../adapters/system/poll-schedule.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createApi } from '../api/server.ts';
-import { createControlPlane, type ControlPlane } from '../app/control-plane.ts';
+import { createControlPlane, type ControlPlane, type ControlPlaneDeps } from '../app/control-plane.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { Log } from '../ports/log.ts';
 import type { Running, ServeOptions } from '../ports/programs.ts';
@@ -44,19 +44,12 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const holder = `${hostname()}/${process.pid}/${randomUUID()}`;
   const term = await lead(store, holder, log);
   const instance = await instanceOf(store);
-  const mirror = await openMirror({
-    directory: join(options.dataDirectory, 'mirror.git'),
-    branch: options.branch,
-    access: { url: options.repository, token: options.gitToken, allowLocal: options.allowLocalRemote },
-  });
-  const repository = createRepository(mirror);
-  const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail });
-  const writer = createConfigurationWriter(mirror, builder, systemClock);
+  const { repository, writer, branch } = await openGit(options);
   const controlPlane = createControlPlane({
     store,
     repository,
     writer,
-    branch: createStatusBranch(mirror, builder, systemClock),
+    branch,
     notifier: createLogNotifier(log),
     read: readDocument,
     clock: systemClock,
@@ -96,6 +89,20 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
       await store.releaseLease(holder, term);
       await store.close();
     },
+  };
+}
+
+async function openGit(options: ServeOptions): Promise<Pick<ControlPlaneDeps, 'repository' | 'writer' | 'branch'>> {
+  const mirror = await openMirror({
+    directory: join(options.dataDirectory, 'mirror.git'),
+    branch: options.branch,
+    access: { url: options.repository, token: options.gitToken, allowLocal: options.allowLocalRemote },
+  });
+  const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail });
+  return {
+    repository: createRepository(mirror),
+    writer: createConfigurationWriter(mirror, builder, systemClock),
+    branch: createStatusBranch(mirror, builder, systemClock),
   };
 }
 

@@ -15,24 +15,24 @@ ajv.addKeyword('x-secret');
 (formatsPlugin as unknown as (instance: Ajv2020) => void)(ajv);
 for (const schema of Object.values(schemas)) ajv.addSchema(schema);
 
-function validator<K extends keyof SchemaTypes>(schema: K): ValidateFunction<SchemaTypes[K]> {
-  const found = ajv.getSchema<SchemaTypes[K]>(schema);
+function validator(schema: keyof SchemaTypes): ValidateFunction {
+  const found = ajv.getSchema(schema);
   if (found === undefined) throw new Error(`no schema ${schema}`);
-  return found as ValidateFunction<SchemaTypes[K]>;
+  return found as ValidateFunction;
 }
 
 /** Problems of a value that has no file: a request body, an assignment. Empty when it is valid. */
-export function schemaProblems<K extends keyof SchemaTypes>(schema: K, value: unknown): readonly Problem[] {
+export function schemaProblems(schema: keyof SchemaTypes, value: unknown): readonly Problem[] {
   const validate = validator(schema);
   return validate(value) ? [] : explain(validate.errors ?? []);
 }
 
-export const readDocument: DocumentReader = (schema, text, file) => {
+export const readDocument: DocumentReader = <K extends keyof SchemaTypes>(schema: K, text: string, file: string) => {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const validate = validator(schema);
   const { value, positions } = parsed.value;
-  if (validate(value)) return ok({ file, value, positions });
+  if (validate(value)) return ok({ file, value: value as SchemaTypes[K], positions });
   return refuse(locate(explain(validate.errors ?? []), { file, value, positions }));
 };
 
@@ -96,5 +96,5 @@ function withArticle(type: string): string {
 function shown(data: unknown): string {
   if (Array.isArray(data)) return 'a list';
   if (isObject(data)) return 'a map';
-  return oneLine(JSON.stringify(data) ?? 'nothing', 80);
+  return data === undefined ? 'missing' : oneLine(JSON.stringify(data), 80);
 }

@@ -47,7 +47,7 @@ function walk(document: Document, lines: LineCounter, file: string): Result<Pars
       return [line, col];
     },
   };
-  const value = document.contents === null ? {} : valueOf(document.contents as Node, '', 0, state);
+  const value = document.contents === null ? {} : valueOf(document.contents, '', 0, state);
   if (state.problems.length > 0) return refuse(state.problems.slice(0, 20));
   return ok({ value, positions: { ...state.positions } });
 }
@@ -63,7 +63,7 @@ function valueOf(node: Node, path: string, depth: number, state: Walk): unknown 
   if (depth > maxDepth) return complain(state, node, path, `Nested deeper than ${maxDepth} levels.`);
   if (isAlias(node)) return complain(state, node, path, 'Aliases (*name) are not allowed; write the value out.');
   if (isSeq(node)) return node.items.map((item, index) => valueOf(item as Node, path + pointerToken(index), depth + 1, state));
-  if (isMap(node)) return mapOf(node.items as { key: unknown; value: unknown }[], path, depth, state);
+  if (isMap(node)) return mapOf(node.items, path, depth, state);
   if (isScalar(node)) return scalarOf(node, node.value, path, state);
   return complain(state, node, path, 'This kind of YAML node is not allowed.');
 }

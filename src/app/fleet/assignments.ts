@@ -38,12 +38,12 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
       );
       if (variants.length === 0) return null;
       prune(servings, state);
-      const onTrial = state.active !== null && variants.length > 1;
+      const onTrial = variants.length > 1 ? state.active : null;
       return {
         service: state.service,
         term,
         generation: state.generation,
-        deployment_id: onTrial ? (state.active?.id ?? null) : null,
+        deployment_id: onTrial?.id ?? null,
         split: { method: 'weighted_random' },
         variants,
       };

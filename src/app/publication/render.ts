@@ -4,7 +4,7 @@ import { sha1Hex, sha256Hex } from '../../base/hash.ts';
 import { canonicalJson } from '../../base/json.ts';
 import { formatProblem } from '../../base/problem.ts';
 import { oneLine } from '../../base/text.ts';
-import { toIso, type Instant } from '../../base/time.ts';
+import { toIso } from '../../base/time.ts';
 import type { Judgement } from '../../domain/analysis/judge.ts';
 import { canaryWeight, newService, type Revision, type ServiceState } from '../../domain/rollout/state.ts';
 import type { StatusFile } from '../../generated/types.ts';
@@ -108,24 +108,34 @@ function eventLine(row: JournalRow, deployment: string): object {
 
 function statusFile(row: JournalRow, context: RowContext): StatusFile {
   const state = row.stateAfter;
-  const { active, last } = state;
-  const judgement = active?.judgement ?? last?.judgement ?? null;
+  const { active } = state;
   return {
     service: state.service,
     updated_at: toIso(row.at),
     desired: state.seen === null ? null : { commit: state.seen.commit, digest: state.seen.digest },
     stable: written(state.stable),
-    canary: active !== null && canaryWeight(state) > 0 ? written(active.revision) : null,
+    canary: canaryWeight(state) > 0 ? written(active?.revision ?? null) : null,
     deployment_id: active?.id ?? null,
     phase: active?.phase.name ?? 'idle',
     step: stepOf(state),
     weight: canaryWeight(state),
-    last_deployment: last === null ? null : { id: last.id, phase: last.phase, reason: last.reason, commit: last.revision.commit, finished_at: toIso(last.finishedAt), revert_commit: last.revertCommit },
-    last_verdict: judgement === null ? null : { verdict: judgement.verdict, reason: judgement.reason, evidence: evidenceDigest(judgement) },
-    conditions: conditionsOf(state, row.at),
+    ...lastOf(state),
+    conditions: conditionsOf(state),
     rejection: state.rejection === null ? null : { commit: state.rejection.commit, problems: state.rejection.problems.map(formatProblem) },
     quarantine: state.quarantine.map((entry) => ({ digest: entry.digest, deployment_id: entry.deploymentId, reason: entry.reason, at: toIso(entry.at) })),
     requests_per_second: context.requestsPerSecond,
+  };
+}
+
+function lastOf(state: ServiceState): Pick<StatusFile, 'last_deployment' | 'last_verdict'> {
+  const { last } = state;
+  const judgement = state.active?.judgement ?? last?.judgement ?? null;
+  return {
+    last_deployment:
+      last === null
+        ? null
+        : { id: last.id, phase: last.phase, reason: last.reason, commit: last.revision.commit, finished_at: toIso(last.finishedAt), revert_commit: last.revertCommit },
+    last_verdict: judgement === null ? null : { verdict: judgement.verdict, reason: judgement.reason, evidence: evidenceDigest(judgement) },
   };
 }
 
@@ -140,15 +150,20 @@ export function stepOf(state: ServiceState): { number: number; of: number } | nu
 }
 
 /** Derived from the state, never stored in it: `Reconciling` and `Stalled` are there only when true. */
-export function conditionsOf(state: ServiceState, at: Instant): StatusFile['conditions'] {
+export function conditionsOf(state: ServiceState): StatusFile['conditions'] {
   const stalled = stallOf(state);
-  const reconciling = state.active !== null && stalled === null;
-  const conditions: StatusFile['conditions'] = [
-    { type: 'Ready', status: state.active === null && stalled === null ? 'True' : 'False', reason: stalled ?? state.active?.phase.name ?? 'idle' },
+  const phase = state.active?.phase.name ?? 'idle';
+  if (stalled !== null) {
+    return [
+      { type: 'Ready', status: 'False', reason: stalled },
+      { type: 'Stalled', status: 'True', reason: stalled },
+    ];
+  }
+  if (phase === 'idle') return [{ type: 'Ready', status: 'True', reason: phase }];
+  return [
+    { type: 'Ready', status: 'False', reason: phase },
+    { type: 'Reconciling', status: 'True', reason: phase },
   ];
-  if (reconciling) conditions.push({ type: 'Reconciling', status: 'True', reason: state.active?.phase.name ?? '' });
-  if (stalled !== null) conditions.push({ type: 'Stalled', status: 'True', reason: `${stalled} (since ${toIso(at)})` });
-  return conditions;
 }
 
 function stallOf(state: ServiceState): string | null {

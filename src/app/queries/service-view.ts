@@ -56,7 +56,7 @@ export function viewService(controlPlane: ControlPlane, state: ServiceState, now
     service: state.service,
     phase: active?.phase.name ?? 'idle',
     message: messageOf(state),
-    conditions: conditionsOf(state, now),
+    conditions: conditionsOf(state),
     desired: state.seen,
     stable: state.stable,
     applied: controlPlane.fleet.hasApplied(state.service, { term, generation: state.generation }),
@@ -81,9 +81,6 @@ function messageOf(state: ServiceState): string | null {
 
 function viewDeployment(state: ServiceState, active: Deployment, judgement: Judgement | null): DeploymentView {
   const step = stepOf(state);
-  const progressing = active.phase.name === 'progressing' ? active.phase : null;
-  const holdEnds = progressing === null ? null : progressing.stepStartedAt + (active.plan.steps[progressing.step]?.holdMs ?? 0);
-  const next = progressing === null ? undefined : active.plan.steps[progressing.step + 1];
   return {
     deployment_id: active.id,
     status: statusWords[active.phase.name],
@@ -95,10 +92,16 @@ function viewDeployment(state: ServiceState, active: Deployment, judgement: Judg
     digest: active.revision.digest,
     step,
     steps: active.plan.steps.map(({ weight, holdMs }) => ({ percentage: weight, duration_ms: holdMs })),
-    hold_ends_at: holdEnds === null ? null : toIso(holdEnds),
+    ...nextOf(active),
     paused_reason: active.phase.name === 'paused' ? active.phase.reason : null,
     judgement,
-    next_step:
-      holdEnds === null ? null : { action: next === undefined ? 'promote' : 'increase_traffic', percentage: next?.weight ?? 100, scheduled_at: toIso(holdEnds) },
   };
+}
+
+function nextOf({ phase, plan }: Deployment): Pick<DeploymentView, 'hold_ends_at' | 'next_step'> {
+  if (phase.name !== 'progressing') return { hold_ends_at: null, next_step: null };
+  const at = toIso(phase.stepStartedAt + (plan.steps[phase.step]?.holdMs ?? 0));
+  const next = plan.steps[phase.step + 1];
+  const action = next === undefined ? 'promote' : 'increase_traffic';
+  return { hold_ends_at: at, next_step: { action, percentage: next?.weight ?? 100, scheduled_at: at } };
 }

@@ -4,7 +4,7 @@ import type { Problem } from '../../base/problem.ts';
 import { refuse, type Result } from '../../base/result.ts';
 import { utcDay } from '../../base/time.ts';
 import { defineService, type ServiceDefinition } from '../../domain/config/service-definition.ts';
-import { isWithinRollbackWindow } from '../../domain/rollout/state.ts';
+import { isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
@@ -117,18 +117,27 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
   const { tree } = step;
   const commits = await deps.repository.firstParents(step.from, tree.commit, 200);
   const before = commits === null ? null : await deps.repository.tree(step.from);
-  const removed = deps.engine.states().filter((state) => state.stable !== null && !state.orphaned && !tree.services.has(state.service));
+  const removed = deps.engine.states().filter((state) => isRemoved(state, tree));
   if (!step.isAccepted) {
     refuseMassRemoval(removed.length, deps.engine.states().length, tree.commit);
     if (commits === null) await refuseRewrite(deps, step);
   }
-  for (const [service, files] of tree.services) {
-    const same = before?.services.get(service)?.config?.oid === files.config?.oid && files.config !== null;
-    if (same && !step.catalogueChanged && deps.engine.state(service) !== undefined) continue;
+  for (const service of tree.services.keys()) {
+    const isKnown = !step.catalogueChanged && deps.engine.state(service) !== undefined;
+    if (isKnown && before !== null && hasSameFile(before, tree, service)) continue;
     const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
     await lookAt(deps, step, service, commit);
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
+}
+
+function isRemoved(state: ServiceState, tree: RepositoryTree): boolean {
+  return state.stable !== null && !state.orphaned && !tree.services.has(state.service);
+}
+
+function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: string): boolean {
+  const oid = after.services.get(service)?.config?.oid;
+  return oid !== undefined && oid === before.services.get(service)?.config?.oid;
 }
 
 async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForce'>, service: string, commit: string): Promise<void> {

@@ -81,21 +81,17 @@ function worldProblems({ problems }: StatusReply): string {
 }
 
 function overview(services: readonly ServiceStatus[]): string {
-  const rows = services.map((service) => {
-    const { deployment } = service;
-    const step = deployment?.step == null ? '-' : `${deployment.step.number}/${deployment.step.of}`;
-    const stalled = service.conditions.find((condition) => condition.type === 'Stalled')?.reason;
-    return [
-      service.service,
-      service.phase,
-      deployment?.deployment_id ?? '-',
-      step,
-      deployment === null ? '-' : `${deployment.current_percentage} %`,
-      service.stable?.commit.slice(0, 12) ?? 'none',
-      service.message ?? stalled ?? deployment?.judgement?.reason ?? '',
-    ];
-  });
-  return renderTable([['SERVICE', 'PHASE', 'DEPLOYMENT', 'STEP', 'WEIGHT', 'STABLE', 'MESSAGE'], ...rows]);
+  return renderTable([['SERVICE', 'PHASE', 'DEPLOYMENT', 'STEP', 'WEIGHT', 'STABLE', 'MESSAGE'], ...services.map(overviewRow)]);
+}
+
+function overviewRow(service: ServiceStatus): readonly string[] {
+  const { deployment } = service;
+  const stalled = service.conditions.find((condition) => condition.type === 'Stalled')?.reason;
+  const message = service.message ?? stalled ?? deployment?.judgement?.reason ?? '';
+  const stable = service.stable?.commit.slice(0, 12) ?? 'none';
+  if (deployment === null) return [service.service, service.phase, '-', '-', '-', stable, message];
+  const step = deployment.step === null ? '-' : `${deployment.step.number}/${deployment.step.of}`;
+  return [service.service, service.phase, deployment.deployment_id, step, `${deployment.current_percentage} %`, stable, message];
 }
 
 /** On a terminal the picture is redrawn; otherwise a line is printed when something has changed. */
@@ -113,7 +109,7 @@ async function follow(context: CliContext, flags: Flags, load: () => Promise<Sta
       if (text !== last) context.stdout(text);
       last = text;
     }
-    if (services.every((service) => service.deployment === null)) return settle(services, flags);
+    if (services.every((service) => service.deployment === null)) { settle(services, flags); return; }
     if (context.now() - startedAt > limit) throw new ExitError(1, `Still under way after ${flags.timeoutSeconds ?? ''} seconds.`);
     await context.sleep(1000);
   }

@@ -3,7 +3,7 @@ import type { Problem } from '../../base/problem.ts';
 import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import { resolveRolloutSettings } from '../settings/resolve.ts';
 import type { DocumentReader, ParsedDocument } from './document.ts';
-import { locate } from './document.ts';
+import { emptyDocument, locate } from './document.ts';
 import { checkCatalogue, checkSettings, defineService, type ServiceDefinition } from './service-definition.ts';
 
 /** Texts by path; null for what is there and can't be read as a file. */
@@ -24,15 +24,9 @@ export interface CheckedRepository {
 
 export function checkRepository(texts: RepositoryTexts, read: DocumentReader): CheckedRepository {
   const problems: Problem[] = [...texts.problems];
-  const settingsOf = (text: string | null, file: string, kind: 'repository' | 'policy' | 'service'): ParsedDocument<WrittenSettings> | null => {
-    if (text === null) return null;
-    const document = read('settings', text, file);
-    problems.push(...(document.ok ? checkSettings(document.value, kind) : document.error));
-    return document.ok ? document.value : null;
-  };
-  const repository = settingsOf(texts.settings, 'actuator.yaml', 'repository')?.value ?? {};
+  const repository = readSettings(texts.settings, 'actuator.yaml', 'repository', read, problems);
   const policies = new Map<string, WrittenSettings>();
-  for (const [name, text] of texts.policies) policies.set(name, settingsOf(text, `policies/${name}.yaml`, 'policy')?.value ?? {});
+  for (const [name, text] of texts.policies) policies.set(name, readSettings(text, `policies/${name}.yaml`, 'policy', read, problems).value);
   const catalogue = readCatalogue(texts.catalogue, read, problems);
   for (const [name, text] of texts.templates) {
     const document = read('llm-config', text, `templates/${name}.yaml`);
@@ -40,14 +34,31 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader): C
   }
   const services = new Map<string, ServiceDefinition>();
   for (const [service, files] of texts.services) {
-    const rollout = settingsOf(files.rollout, `services/${service}/rollout.yaml`, 'service');
-    const settings = { repository, policies, service: rollout?.value ?? {} };
+    const rollout = readSettings(files.rollout, `services/${service}/rollout.yaml`, 'service', read, problems);
+    const settings = { repository: repository.value, policies, service: rollout.value };
     const resolved = resolveRolloutSettings({ ...settings, oneOff: undefined });
-    if (!resolved.ok) problems.push(...(rollout === null ? resolved.error : locate(resolved.error, rollout)));
-    const definition = readService(service, files.config, catalogue, settings, read, problems);
+    if (!resolved.ok) problems.push(...locate(resolved.error, files.rollout === null ? repository : rollout));
+    // What is wrong with the settings has been said; the configuration is checked all the same.
+    const definition = readService(service, files.config, catalogue, resolved.ok ? settings : noSettings, read, problems);
     if (definition !== null) services.set(service, definition);
   }
   return { services, problems: distinct(problems) };
+}
+
+const noSettings = { repository: {}, policies: new Map<string, WrittenSettings>(), service: {} };
+
+/** Of a missing or invalid file: no settings. */
+function readSettings(
+  text: string | null,
+  file: string,
+  kind: 'repository' | 'policy' | 'service',
+  read: DocumentReader,
+  problems: Problem[],
+): ParsedDocument<WrittenSettings> {
+  if (text === null) return emptyDocument(file);
+  const document = read('settings', text, file);
+  problems.push(...(document.ok ? checkSettings(document.value, kind) : document.error));
+  return document.ok ? document.value : emptyDocument(file);
 }
 
 function readCatalogue(text: string | null, read: DocumentReader, problems: Problem[]): ModelCatalogue | null {

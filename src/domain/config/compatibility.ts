@@ -34,22 +34,21 @@ function notInEffect(config: LlmConfig): readonly Problem[] {
 }
 
 function modelProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
-  const problems: Problem[] = [];
-  const main = config.routing?.default_model ?? config.llm?.model;
-  if (main === undefined) {
-    problems.push(problem('missing', '/llm', 'The configuration names no model. Set llm.model to a model of models.yaml.'));
-  }
-  const named: [string, string][] = [];
-  if (config.llm?.model !== undefined) named.push([config.llm.model, '/llm/model']);
-  if (config.routing?.default_model !== undefined) named.push([config.routing.default_model, '/routing/default_model']);
-  for (const [index, rule] of (config.routing?.rules ?? []).entries()) {
-    named.push([rule.model, `/routing/rules/${index}/model`]);
-    problems.push(...parameterProblems(rule.parameters ?? {}, rule.model, catalogue, `/routing/rules/${index}/parameters`));
-  }
-  for (const [model, path] of named) problems.push(...unknownModel(model, path, catalogue));
-  if (main !== undefined) problems.push(...parameterProblems(config.llm?.parameters ?? {}, main, catalogue, '/llm/parameters'));
-  problems.push(...providerProblems(config, catalogue));
-  return problems;
+  const { llm = {}, routing = {} } = config;
+  const rules = routing.rules ?? [];
+  const main = routing.default_model ?? llm.model;
+  const named = [
+    { model: llm.model, path: '/llm/model' },
+    { model: routing.default_model, path: '/routing/default_model' },
+    ...rules.map((rule, index) => ({ model: rule.model, path: `/routing/rules/${index}/model` })),
+  ];
+  return [
+    ...(main === undefined ? [problem('missing', '/llm', 'The configuration names no model. Set llm.model to a model of models.yaml.')] : []),
+    ...named.flatMap(({ model, path }) => (model === undefined ? [] : unknownModel(model, path, catalogue))),
+    ...(main === undefined ? [] : parameterProblems(llm.parameters ?? {}, main, catalogue, '/llm/parameters')),
+    ...rules.flatMap((rule, index) => parameterProblems(rule.parameters ?? {}, rule.model, catalogue, `/routing/rules/${index}/parameters`)),
+    ...providerProblems(config, catalogue),
+  ];
 }
 
 function unknownModel(model: string, path: string, catalogue: ModelCatalogue): readonly Problem[] {

@@ -6,7 +6,7 @@ import type {
   ModelCatalogue,
 } from '../../generated/types.ts';
 
-export const defaultTimeoutMs = 30_000;
+const defaultTimeoutMs = 30_000;
 
 /** Every model of the catalogue that a request of this configuration can reach, sorted. */
 export function reachableModels(config: LlmConfig): readonly string[] {
@@ -36,28 +36,29 @@ export function servedModel(name: string, catalogue: ModelCatalogue): Assignment
   };
 }
 
+function mustServe(name: string, catalogue: ModelCatalogue): AssignmentServedModel {
+  const model = servedModel(name, catalogue);
+  if (model === undefined) throw new Error(`model ${name} is not in the catalogue`);
+  return model;
+}
+
 /** `config` must have passed `compatibilityProblems` with the same catalogue; a model that is missing here is a bug. */
 export function resolveServing(config: LlmConfig, catalogue: ModelCatalogue): AssignmentServing {
-  const { timeout_ms: parameterTimeout, ...parameters } = config.llm?.parameters ?? {};
-  const defaultModel = config.routing?.default_model ?? config.llm?.model;
+  const { llm = {}, routing = {} } = config;
+  const { timeout_ms: parameterTimeout, ...parameters } = llm.parameters ?? {};
+  const defaultModel = routing.default_model ?? llm.model;
   if (defaultModel === undefined) throw new Error('the configuration names no model');
-  const models: Record<string, AssignmentServedModel> = {};
-  for (const name of reachableModels(config)) {
-    const model = servedModel(name, catalogue);
-    if (model === undefined) throw new Error(`model ${name} is not in the catalogue`);
-    models[name] = model;
-  }
   return {
     default_model: defaultModel,
-    prompt_template: config.llm?.prompt_template ?? null,
+    prompt_template: llm.prompt_template ?? null,
     parameters,
-    timeout_ms: parameterTimeout ?? config.llm?.retry_config?.timeout_ms ?? defaultTimeoutMs,
-    rules: (config.routing?.rules ?? []).map((rule) => ({
+    timeout_ms: parameterTimeout ?? llm.retry_config?.timeout_ms ?? defaultTimeoutMs,
+    rules: (routing.rules ?? []).map((rule) => ({
       condition: rule.condition,
       model: rule.model,
       parameters: { ...rule.parameters },
     })),
-    models,
+    models: Object.fromEntries(reachableModels(config).map((name) => [name, mustServe(name, catalogue)])),
     aliases: config.aliases ?? [],
   };
 }

@@ -2,7 +2,7 @@
 import { formatDuration, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/judge.ts';
 import type { ServiceEvent } from './event.ts';
-import type { Deployment, PauseReason, ServiceState } from './state.ts';
+import { canaryWeight, type Deployment, type PauseReason, type ServiceState } from './state.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
 
 type ProgressEvent = Extract<ServiceEvent, { type: 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' }>;
@@ -87,16 +87,16 @@ export interface PauseOrder {
 /** Weight stays as it is, but for an incident, where it goes to 0. Pausing again for the same reason changes nothing. */
 export function pause(state: ServiceState, active: Deployment, order: PauseOrder, now: Instant): Transition {
   const { phase } = active;
-  if (phase.name === 'paused' && (phase.reason === order.reason || phase.weight === 0)) return unchanged(state);
   if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
-  const stepWeight = active.plan.steps[phase.step]?.weight ?? 0;
-  const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : stepWeight;
+  if (phase.name === 'paused' && (phase.reason === order.reason || phase.weight === 0)) return unchanged(state);
+  const before = canaryWeight(state);
+  const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : before;
   const heldMs = phase.name === 'paused' ? phase.heldMs : now - phase.stepStartedAt;
   const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
   const next = withPhase(state, judgedActive, { name: 'paused', step: phase.step, weight, reason: order.reason, message: order.message, since: now, heldMs });
   const severity = order.reason === 'operator' ? 'info' : 'critical';
   const told = notice(active, `paused/${order.reason}`, severity, `${state.service}: paused ${active.id}: ${order.message}`);
-  return weight === stepWeight ? [next, [told]] : reassign(next, [told]);
+  return weight === before ? [next, [told]] : reassign(next, [told]);
 }
 
 function applied(state: ServiceState, active: Deployment, generation: number, now: Instant): Transition {

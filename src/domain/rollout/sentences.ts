@@ -4,21 +4,23 @@ import { formatProblem } from '../../base/problem.ts';
 import { oneLine } from '../../base/text.ts';
 import { shortDigest } from '../config/digest.ts';
 import type { ServiceEvent } from './event.ts';
-import type { Deployment, ServiceState } from './state.ts';
+import type { Deployment, FinishedDeployment, ServiceState } from './state.ts';
 
 /** Without the service's name, which stands before it. */
 export function describeTransition(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
-  const superseded = before.active !== null && after.last?.id === before.active.id && after.last.phase === 'superseded';
-  if (superseded) return `superseded ${before.active?.id ?? ''} by ${after.active?.id ?? ''}`;
-  if (after.last !== null && after.last.id !== before.last?.id && event.type !== 'revision-rejected') return describeEnd(after);
-  if (before.active?.id !== after.active?.id && after.active !== null) return describeBeginning(after.active);
-  return describeEvent(before, event, after);
+  const ended = newOf(before.last, after.last);
+  const begun = newOf(before.active, after.active);
+  if (ended?.phase === 'superseded' && begun !== null) return `superseded ${ended.id} by ${begun.id}`;
+  if (ended !== null && event.type !== 'revision-rejected') return describeEnd(ended);
+  return begun === null ? describeEvent(before, event, after) : describeBeginning(begun);
 }
 
-function describeEnd(after: ServiceState): string {
-  const last = after.last;
-  if (last === null) return '';
-  return `${last.phase === 'rejected' ? 'refused' : last.phase.replace('-', ' ')} ${last.id}, ${last.reason}`;
+function newOf<T extends { readonly id: string }>(before: T | null, after: T | null): T | null {
+  return after?.id === before?.id ? null : after;
+}
+
+function describeEnd(ended: FinishedDeployment): string {
+  return `${ended.phase === 'rejected' ? 'refused' : ended.phase.replace('-', ' ')} ${ended.id}, ${ended.reason}`;
 }
 
 function describeBeginning(active: Deployment): string {

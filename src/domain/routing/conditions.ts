@@ -23,14 +23,13 @@ export type Condition = (input: ConditionInput) => boolean | undefined;
 
 const limits = { maxAstNodes: 500, maxDepth: 30 };
 
-class Task {}
-class Request {}
-class User {}
+/** The checker knows types by their constructors; nothing is ever an instance of these. */
+const [taskType, requestType, userType] = [class Task {}, class Request {}, class User {}];
 
 const typed = new Environment({ limits })
-  .registerType('Task', { ctor: Task, fields: fields.task })
-  .registerType('Request', { ctor: Request, fields: fields.request })
-  .registerType('User', { ctor: User, fields: fields.user })
+  .registerType('Task', { ctor: taskType, fields: fields.task })
+  .registerType('Request', { ctor: requestType, fields: fields.request })
+  .registerType('User', { ctor: userType, fields: fields.user })
   .registerVariable('task', 'Task')
   .registerVariable('request', 'Request')
   .registerVariable('user', 'User')

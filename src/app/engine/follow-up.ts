@@ -1,0 +1,110 @@
+/** What a transition leads to: assignments out, slots given, acknowledgements counted, timers set. */
+import type { DaemonSettings } from '../../domain/settings/resolve.ts';
+import { holdsSlot, nextWake, type ServiceState } from '../../domain/rollout/state.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { AssignmentSource } from '../fleet/assignments.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Judging } from '../judging/judging.ts';
+import type { Engine, TransitionNotice } from './engine.ts';
+
+export interface FollowUpDeps {
+  readonly engine: Engine;
+  readonly judging: Judging;
+  readonly fleet: Fleet;
+  readonly assignments: AssignmentSource;
+  readonly clock: Clock;
+  readonly term: number;
+  readonly settings: () => DaemonSettings;
+  /** Takes care of a failure in work that nobody waits for. */
+  readonly quietly: (work: Promise<unknown>) => void;
+}
+
+export interface FollowUp {
+  after(notice: TransitionNotice): void;
+  /** Lets pending deployments start as far as `max_concurrent_deployments` allows, older ones first. */
+  grantSlots(): Promise<void>;
+  /** Tells the reducer when every gateway has what it waits for. */
+  checkApplied(state: ServiceState): Promise<void>;
+  /** Sets the timer of a service that was restored from the store. */
+  resume(state: ServiceState): void;
+  stop(): void;
+}
+
+const actor = 'actuator';
+
+export function createFollowUp(deps: FollowUpDeps): FollowUp {
+  const { engine, fleet, quietly } = deps;
+  const wakes = createWakes(deps.clock, (service) =>
+    quietly(engine.dispatch(service, { type: 'woken' }, 'clock')),
+  );
+
+  async function grantSlots(): Promise<void> {
+    const states = engine.states();
+    let free = deps.settings().maxConcurrentDeployments - states.filter(holdsSlot).length;
+    const pending = states.filter((state) => state.active?.phase.name === 'pending');
+    for (const state of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
+      if (free-- <= 0) return;
+      await engine.dispatch(
+        state.service,
+        { type: 'slot-granted', stableIsBreaching: deps.judging.stableIsBreaching(state) },
+        actor,
+      );
+    }
+  }
+
+  async function checkApplied(state: ServiceState): Promise<void> {
+    const phase = state.active?.phase;
+    const waits = phase?.name === 'promoting' || (phase?.name === 'rolling-back' && !phase.trafficReturned);
+    if (!waits || !fleet.hasApplied(state.service, { term: deps.term, generation: state.generation })) return;
+    await engine.dispatch(state.service, { type: 'applied', generation: state.generation }, actor);
+  }
+
+  async function assign(state: ServiceState): Promise<void> {
+    const assignment = await deps.assignments.of(state);
+    if (assignment !== null) fleet.broadcast(assignment);
+    await checkApplied(state);
+  }
+
+  // Slots are counted and granted one caller at a time: two at once would both see the same one free.
+  let granting: Promise<void> = Promise.resolve();
+  function grantInTurn(): Promise<void> {
+    granting = granting.then(grantSlots, grantSlots);
+    return granting;
+  }
+
+  return {
+    after({ before, row }) {
+      const after = row.stateAfter;
+      if (row.effects.some((effect) => effect.kind === 'assign')) quietly(assign(after));
+      wakes.set(row.service, nextWake(after));
+      const slotsChanged = holdsSlot(before) !== holdsSlot(after) || after.last?.id !== before.last?.id;
+      if (slotsChanged || after.active?.phase.name === 'pending') quietly(grantInTurn());
+    },
+    grantSlots: grantInTurn,
+    checkApplied,
+    resume: (state) => wakes.set(state.service, nextWake(state)),
+    stop: () => wakes.stop(),
+  };
+}
+
+/** One timer a service. */
+function createWakes(
+  clock: Clock,
+  wake: (service: string) => void,
+): { set(service: string, at: number | null): void; stop(): void } {
+  const cancels = new Map<string, () => void>();
+  return {
+    set(service, at) {
+      cancels.get(service)?.();
+      cancels.delete(service);
+      if (at !== null)
+        cancels.set(
+          service,
+          clock.schedule(at - clock.now(), () => wake(service)),
+        );
+    },
+    stop() {
+      for (const cancel of cancels.values()) cancel();
+    },
+  };
+}
