@@ -19,8 +19,7 @@ const schemas = readdirSync(join(root, 'schemas'))
   .sort()
   .map((file) => {
     const schema = JSON.parse(readFileSync(join(root, 'schemas', file), 'utf8')) as SchemaFile;
-    if (schema.$id !== basename(file, '.schema.json'))
-      throw new Error(`${file}: $id must be the file's name`);
+    if (schema.$id !== basename(file, '.schema.json')) throw new Error(`${file}: $id must be the file's name`);
     return schema;
   });
 const titleOf = new Map(schemas.map((schema) => [schema.$id, schema.title]));
@@ -58,16 +57,12 @@ async function types(): Promise<string> {
       definitions[schema.title + capitalize(name)] = rewrite(def, schema.$id);
     }
   }
-  const source = await compile(
-    { title: 'Bundle', type: 'object', additionalProperties: false, definitions } as object,
-    'Bundle',
-    {
-      bannerComment: '',
-      unreachableDefinitions: true,
-      ignoreMinAndMaxItems: true,
-      format: false,
-    },
-  );
+  const source = await compile({ title: 'Bundle', type: 'object', additionalProperties: false, definitions } as object, 'Bundle', {
+    bannerComment: '',
+    unreachableDefinitions: true,
+    ignoreMinAndMaxItems: true,
+    format: false,
+  });
   const names = schemas.map((schema) => `  ${JSON.stringify(schema.$id)}: ${schema.title};`).join('\n');
   const table = `\n/** Ties the name of a schema to the type of what it accepts. */\nexport interface SchemaTypes {\n${names}\n}\n`;
   return format(banner + source.replace(/export interface Bundle \{\}\n?/, '') + table, {

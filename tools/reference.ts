@@ -32,11 +32,7 @@ export function renderReference(schemas: readonly SchemaNode[]): string {
   return `# Configuration reference\n\n${intro}\n\n${pages.join('\n')}`;
 }
 
-function resolve(
-  node: SchemaNode,
-  id: string,
-  byId: ReadonlyMap<string, SchemaNode>,
-): readonly [SchemaNode, string] {
+function resolve(node: SchemaNode, id: string, byId: ReadonlyMap<string, SchemaNode>): readonly [SchemaNode, string] {
   if (node.$ref === undefined) return [node, id];
   const [file = '', pointer = ''] = node.$ref.split('#');
   const home = file === '' ? id : file;
@@ -45,12 +41,7 @@ function resolve(
   return [{ ...target, description: node.description ?? target.description ?? '' }, home];
 }
 
-function propertyRows(
-  node: SchemaNode,
-  prefix: string,
-  id: string,
-  byId: ReadonlyMap<string, SchemaNode>,
-): string[] {
+function propertyRows(node: SchemaNode, prefix: string, id: string, byId: ReadonlyMap<string, SchemaNode>): string[] {
   const rows: string[] = [];
   for (const [key, raw] of Object.entries(node.properties ?? {})) {
     const [property, home] = resolve(raw, id, byId);

@@ -8,7 +8,8 @@ const gatewayName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 export function addGatewayRoutes(api: FastifyInstance, deps: ApiDeps): void {
   api.get<{ Querystring: { gateway?: string } }>(`${base}/assignments`, { config: { role: 'gateway' } }, async (request, reply) => {
     const name = request.query.gateway ?? '';
-    if (!gatewayName.test(name)) return sendProblems(reply, 400, [{ code: 'bad-request', message: 'Name the gateway: ?gateway=<letters, digits, dots, dashes>.' }]);
+    if (!gatewayName.test(name))
+      return sendProblems(reply, 400, [{ code: 'bad-request', message: 'Name the gateway: ?gateway=<letters, digits, dots, dashes>.' }]);
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });

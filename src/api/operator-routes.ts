@@ -28,16 +28,29 @@ function addQueries(api: FastifyInstance, deps: ApiDeps): void {
     const problems = deps.controlPlane.problems();
     return {
       head: reconciler.head(),
-      problems: { repository: problems.repository, publication: problems.publication, effects: problems.effects, settings: problems.settings },
+      problems: {
+        repository: problems.repository,
+        publication: problems.publication,
+        effects: problems.effects,
+        settings: problems.settings,
+      },
       gateways: fleet.known().map(({ gateway, connected, leaseUntil }) => ({ gateway, connected, lease_until: toIso(leaseUntil) })),
       services: views(deps).filter((view) => asked === undefined || view.service === asked),
     };
   });
-  api.get(`${base}/list-active`, { config: { role: 'viewer' } }, () => ({ services: views(deps).filter((view) => view.deployment !== null) }));
+  api.get(`${base}/list-active`, { config: { role: 'viewer' } }, () => ({
+    services: views(deps).filter((view) => view.deployment !== null),
+  }));
   api.get<{ Params: { id: string } }>(`${base}/deployments/:id`, { config: { role: 'viewer' } }, async (request, reply) => {
     const { id } = request.params;
     const view = views(deps).find((candidate) => candidate.deployment?.deployment_id === id || candidate.last_deployment?.id === id);
-    if (view === undefined) return sendProblems(reply, 404, [{ code: 'not-found', message: `Deployment ${id} is neither under way nor the last of its service; its record is on the branch actuator/status.` }]);
+    if (view === undefined)
+      return sendProblems(reply, 404, [
+        {
+          code: 'not-found',
+          message: `Deployment ${id} is neither under way nor the last of its service; its record is on the branch actuator/status.`,
+        },
+      ]);
     return view;
   });
   api.get<{ Params: { id: string } }>(`${base}/rollback/status/:id`, { config: { role: 'viewer' } }, async (request, reply) => {
@@ -47,12 +60,29 @@ function addQueries(api: FastifyInstance, deps: ApiDeps): void {
     if (state === undefined || (phase !== 'rolling-back' && phase !== 'rolled-back')) {
       return sendProblems(reply, 404, [{ code: 'not-found', message: `There is no rollback of ${id}.` }]);
     }
-    return { rollback_id: `rollback-${id}`, deployment_id: id, service: state.service, status: phase === 'rolled-back' ? 'completed' : 'in_progress', revert_commit: state.last?.id === id ? state.last.revertCommit : null };
+    return {
+      rollback_id: `rollback-${id}`,
+      deployment_id: id,
+      service: state.service,
+      status: phase === 'rolled-back' ? 'completed' : 'in_progress',
+      revert_commit: state.last?.id === id ? state.last.revertCommit : null,
+    };
   });
   api.get<{ Querystring: { after?: string } }>(`${base}/events`, { config: { role: 'viewer' } }, async (request) => {
     const after = Math.max(0, Number(request.query.after ?? 0) || 0);
     const rows = await deps.store.journal(after, 500);
-    return { events: rows.map((row) => ({ position: row.position, at: toIso(row.at), at_ms: row.at, service: row.service, actor: row.actor, event: row.event, phase: row.stateAfter.active?.phase.name ?? 'idle', message: row.message })) };
+    return {
+      events: rows.map((row) => ({
+        position: row.position,
+        at: toIso(row.at),
+        at_ms: row.at,
+        service: row.service,
+        actor: row.actor,
+        event: row.event,
+        phase: row.stateAfter.active?.phase.name ?? 'idle',
+        message: row.message,
+      })),
+    };
   });
 }
 
@@ -67,7 +97,11 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
     const body = await checkedBody(deps, 'rollback-request', request, reply);
     if (body === undefined) return;
     const result = await rollBackDeployment(engine, body, actorOf(request));
-    return sendResult(reply, result.ok ? { ok: true, value: { ...result.value, rollback_id: `rollback-${result.value.deployment_id}` } } : result, 202);
+    return sendResult(
+      reply,
+      result.ok ? { ok: true, value: { ...result.value, rollback_id: `rollback-${result.value.deployment_id}` } } : result,
+      202,
+    );
   });
   api.post(`${base}/pause`, { config: { role: 'operator' } }, async (request, reply) => {
     const body = await checkedBody(deps, 'deployment-command', request, reply);
@@ -79,7 +113,10 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
   });
   api.post<{ Querystring: { accept?: string } }>(`${base}/resync`, { config: { role: 'admin' } }, async (request, reply) => {
     const commit = request.query.accept ?? '';
-    if (!/^[0-9a-f]{40}$/.test(commit)) return sendProblems(reply, 400, [{ code: 'bad-request', message: 'Name the commit to accept in full: ?accept=<40 hexadecimal digits>.' }]);
+    if (!/^[0-9a-f]{40}$/.test(commit))
+      return sendProblems(reply, 400, [
+        { code: 'bad-request', message: 'Name the commit to accept in full: ?accept=<40 hexadecimal digits>.' },
+      ]);
     reconciler.acceptHead(commit);
     deps.controlPlane.poll();
     return reply.code(202).send({ accepted: commit });

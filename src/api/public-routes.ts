@@ -37,7 +37,8 @@ function createRegistry(deps: ApiDeps): Registry {
     registers,
     collect() {
       this.reset();
-      for (const { service, active } of engine.states()) if (active !== null) this.set({ service, deployment_id: active.id, phase: active.phase.name }, 1);
+      for (const { service, active } of engine.states())
+        if (active !== null) this.set({ service, deployment_id: active.id, phase: active.phase.name }, 1);
     },
   });
   new Gauge({
@@ -47,7 +48,8 @@ function createRegistry(deps: ApiDeps): Registry {
     registers,
     collect() {
       this.reset();
-      for (const state of engine.states()) if (state.active !== null) this.set({ service: state.service, deployment_id: state.active.id }, canaryWeight(state));
+      for (const state of engine.states())
+        if (state.active !== null) this.set({ service: state.service, deployment_id: state.active.id }, canaryWeight(state));
     },
   });
   new Gauge({

@@ -45,7 +45,9 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   });
   api.addHook('onRequest', (request, reply) => authorize(deps, request, reply));
   api.setErrorHandler((error, _request, reply) => sendProblems(reply, statusOfError(error), [problemOfError(error, deps.log)]));
-  api.setNotFoundHandler((request, reply) => sendProblems(reply, 404, [{ code: 'not-found', message: `There is no ${request.method} ${request.url.slice(0, 200)}.` }]));
+  api.setNotFoundHandler((request, reply) =>
+    sendProblems(reply, 404, [{ code: 'not-found', message: `There is no ${request.method} ${request.url.slice(0, 200)}.` }]),
+  );
   addPublicRoutes(api, deps);
   addOperatorRoutes(api, deps);
   addGatewayRoutes(api, deps);
@@ -68,10 +70,17 @@ async function authorize(deps: ApiDeps, request: FastifyRequest, reply: FastifyR
   request.caller = token === undefined ? null : await deps.store.apiKey(sha256Hex(token));
   if (request.caller === null) {
     void reply.header('www-authenticate', 'Bearer');
-    return sendProblems(reply, 401, [{ code: 'unauthenticated', message: 'Give an API key: Authorization: Bearer <key>. The first one is in admin.key in the data directory of the daemon.' }]);
+    return sendProblems(reply, 401, [
+      {
+        code: 'unauthenticated',
+        message: 'Give an API key: Authorization: Bearer <key>. The first one is in admin.key in the data directory of the daemon.',
+      },
+    ]);
   }
   if (ranks[role].includes(request.caller.role)) return;
-  return sendProblems(reply, 403, [{ code: 'forbidden', message: `This needs the role ${role}; the key "${request.caller.name}" has the role ${request.caller.role}.` }]);
+  return sendProblems(reply, 403, [
+    { code: 'forbidden', message: `This needs the role ${role}; the key "${request.caller.name}" has the role ${request.caller.role}.` },
+  ]);
 }
 
 export function sendProblems(reply: FastifyReply, status: number, problems: readonly Problem[]): Promise<void> {
@@ -119,7 +128,12 @@ function problemOfError(error: unknown, log: Log): Problem {
 }
 
 /** The body, checked by the schema; undefined when the refusal has been sent. */
-export async function checkedBody<K extends keyof SchemaTypes>(deps: ApiDeps, schema: K, request: FastifyRequest, reply: FastifyReply): Promise<SchemaTypes[K] | undefined> {
+export async function checkedBody<K extends keyof SchemaTypes>(
+  deps: ApiDeps,
+  schema: K,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<SchemaTypes[K] | undefined> {
   const value = request.body ?? {};
   const problems = deps.check(schema, value);
   if (problems.length === 0) return value as SchemaTypes[K];

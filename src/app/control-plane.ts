@@ -53,7 +53,12 @@ export interface ControlPlane {
   connectGateway(gateway: string, send: (message: StreamMessage) => void): Promise<() => void>;
   acknowledge(answer: Acknowledgement): Promise<void>;
   takeBuckets(batch: BucketBatch): Promise<boolean>;
-  problems(): { readonly repository: string | null; readonly publication: string | null; readonly settings: readonly Problem[]; readonly effects: string | null };
+  problems(): {
+    readonly repository: string | null;
+    readonly publication: string | null;
+    readonly settings: readonly Problem[];
+    readonly effects: string | null;
+  };
   stop(): Promise<void>;
 }
 
@@ -93,7 +98,11 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     },
     async connectGateway(gateway, send) {
       const all = await Promise.all(engine.states().map((state) => assignments.of(state)));
-      return fleet.connect(gateway, all.filter((assignment) => assignment !== null), send);
+      return fleet.connect(
+        gateway,
+        all.filter((assignment) => assignment !== null),
+        send,
+      );
     },
     acknowledge: (answer) => acknowledge(deps, parts, answer),
     takeBuckets: (batch) => judging.take(batch),
@@ -166,7 +175,11 @@ async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: 
   if (state === undefined) return;
   if (answer.applied) await followUp.checkApplied(state);
   else if (answer.term === deps.term) {
-    await engine.dispatch(answer.service, { type: 'gateway-refused', generation: answer.generation, gateway: answer.gateway, problems: answer.problems }, 'actuator');
+    await engine.dispatch(
+      answer.service,
+      { type: 'gateway-refused', generation: answer.generation, gateway: answer.gateway, problems: answer.problems },
+      'actuator',
+    );
   }
 }
 

@@ -33,7 +33,6 @@ export function suggestion(word: string, candidates: readonly string[]): string 
 
 /** Text from outside, made harmless for terminals, logs and commit messages: one line, no control characters, capped. */
 export function oneLine(text: string, cap = 500): string {
-   
   const flat = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e]+/g, ' ').trim();
   return flat.length <= cap ? flat : `${flat.slice(0, cap - 1)}…`;
 }

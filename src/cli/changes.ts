@@ -32,6 +32,7 @@ export async function compareWithBase(
 
 /** Both the file and what the catalogue makes of it: a change of models.yaml is a change of each service it reaches. */
 function compare(service: string, from: ServiceDefinition | null, to: ServiceDefinition | null): ServiceChange {
-  const whole = (definition: ServiceDefinition | null): unknown => (definition === null ? {} : { config: definition.config, models: definition.serving.models });
+  const whole = (definition: ServiceDefinition | null): unknown =>
+    definition === null ? {} : { config: definition.config, models: definition.serving.models };
   return { service, from, to, patch: diffPatch(whole(from), whole(to)) };
 }

@@ -20,5 +20,7 @@ export function print(context: CliContext, format: OutputFormat, value: unknown,
 export function renderTable(rows: readonly (readonly string[])[]): string {
   const clean = rows.map((row) => row.map((cell) => oneLine(cell, 120)));
   const widths = (clean[0] ?? []).map((_, column) => Math.max(...clean.map((row) => (row[column] ?? '').length)));
-  return clean.map((row) => `${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ')}\n`).join('');
+  return clean
+    .map((row) => `${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ')}\n`)
+    .join('');
 }

@@ -14,7 +14,13 @@ export interface ServiceStatus {
   readonly applied: boolean;
   readonly requests_per_second: number;
   readonly deployment: DeploymentStatus | null;
-  readonly last_deployment: { readonly id: string; readonly phase: string; readonly reason: string; readonly finished_at: string; readonly revert_commit: string | null } | null;
+  readonly last_deployment: {
+    readonly id: string;
+    readonly phase: string;
+    readonly reason: string;
+    readonly finished_at: string;
+    readonly revert_commit: string | null;
+  } | null;
   readonly waiting: string | null;
   readonly watch_until: string | null;
   readonly traffic: { readonly canary: VariantStatus; readonly stable: VariantStatus };
@@ -84,8 +90,13 @@ function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint
   let text = line('Canary', paint('yellow', revisionText(deployment)));
   text += line('Deployment', deployment.deployment_id);
   if (deployment.step !== null) {
-    text += line('  Step', `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${holdText(deployment.hold_ends_at, now)}`);
-    const bar = deployment.steps.map((step, index) => (index + 1 === deployment.step?.number ? paint('cyan', `[${step.percentage}]`) : `${step.percentage}`));
+    text += line(
+      '  Step',
+      `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${holdText(deployment.hold_ends_at, now)}`,
+    );
+    const bar = deployment.steps.map((step, index) =>
+      index + 1 === deployment.step?.number ? paint('cyan', `[${step.percentage}]`) : `${step.percentage}`,
+    );
     text += line('  Plan', `${bar.join(' -> ')} %`);
   }
   const { judgement } = deployment;
@@ -93,7 +104,10 @@ function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint
   text += line('  Verdict', `${verdictIcon(judgement.verdict)} ${judgement.verdict}: ${oneLine(judgement.reason, 200)}`);
   const z = judgement.margin_z === null ? '-' : judgement.margin_z.toFixed(2);
   const gate = judgement.gate_z === null ? 'none at 100 %' : `< ${judgement.gate_z}`;
-  text += line('  Evidence', `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, margin z ${z} (gate ${gate}), anytime p ${judgement.p_value.toPrecision(2)}`);
+  text += line(
+    '  Evidence',
+    `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, margin z ${z} (gate ${gate}), anytime p ${judgement.p_value.toPrecision(2)}`,
+  );
   return text;
 }
 

@@ -10,7 +10,12 @@ import { allEvents, events, rollbackFigures, status, untilEnded } from './story.
 import { createWorld, pause, type World } from './world.ts';
 
 const { values: flags } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false }, dir: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    dir: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
 
 const service = 'support-chat';
@@ -76,14 +81,19 @@ function startView(world: World): () => Promise<void> {
 async function tellStory(world: World, load: Load): Promise<object> {
   await pause(1500);
   say('\n== A good change: support-chat, temperature 0.7 -> 0.5');
-  const goodCommit = await world.commit('support-chat: cooler answers', { 'services/support-chat/config.yaml': (text) => text.replace('temperature: 0.7', 'temperature: 0.5') });
+  const goodCommit = await world.commit('support-chat: cooler answers', {
+    'services/support-chat/config.yaml': (text) => text.replace('temperature: 0.7', 'temperature: 0.5'),
+  });
   const good = await untilEnded(world, service, goodCommit, 90_000);
-  const steps = (await allEvents(world)).flatMap((row) => (row.event.type === 'revision-seen' && row.event.revision.commit === goodCommit ? row.event.plan.steps : []));
+  const steps = (await allEvents(world)).flatMap((row) =>
+    row.event.type === 'revision-seen' && row.event.revision.commit === goodCommit ? row.event.plan.steps : [],
+  );
 
   say('\n== A bad change: support-chat to gpt-next, which fails 30 % of its requests');
   world.provider.set('gpt-next', { errorRate: 0.3 });
   const badCommit = await world.commit('support-chat: try gpt-next', {
-    'services/support-chat/config.yaml': (text) => text.replace('  model: gpt-4-turbo', '  model: gpt-next').replace('default_model: gpt-4-turbo', 'default_model: gpt-next'),
+    'services/support-chat/config.yaml': (text) =>
+      text.replace('  model: gpt-4-turbo', '  model: gpt-next').replace('default_model: gpt-4-turbo', 'default_model: gpt-next'),
   });
   const bad = await untilEnded(world, service, badCommit, 60_000);
   const figures = bad.phase === 'rolled-back' ? rollbackFigures(await allEvents(world), bad.id) : null;
@@ -128,7 +138,9 @@ async function untilPublished(world: World): Promise<void> {
 
 function sayCounts(load: Load): void {
   const { requests, streamed, viaSdk, failedByProvider, failedByUs, samples } = load.counts;
-  say(`\n${requests} requests (${streamed} streamed, ${viaSdk} by the openai package): ${failedByProvider} failed by the provider, ${failedByUs} by us`);
+  say(
+    `\n${requests} requests (${streamed} streamed, ${viaSdk} by the openai package): ${failedByProvider} failed by the provider, ${failedByUs} by us`,
+  );
   for (const sample of samples) say(`  ${sample}`);
 }
 

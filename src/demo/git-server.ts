@@ -76,9 +76,16 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) return;
     headDone = true;
-    const headers = head.subarray(0, end).toString('utf8').split('\r\n').map((line) => line.split(': ', 2) as [string, string]);
+    const headers = head
+      .subarray(0, end)
+      .toString('utf8')
+      .split('\r\n')
+      .map((line) => line.split(': ', 2) as [string, string]);
     const status = headers.find(([name]) => name.toLowerCase() === 'status')?.[1];
-    response.writeHead(status === undefined ? 200 : Number.parseInt(status, 10), Object.fromEntries(headers.filter(([name]) => name.toLowerCase() !== 'status')));
+    response.writeHead(
+      status === undefined ? 200 : Number.parseInt(status, 10),
+      Object.fromEntries(headers.filter(([name]) => name.toLowerCase() !== 'status')),
+    );
     response.write(head.subarray(end + 4));
   });
   child.on('close', () => response.end());

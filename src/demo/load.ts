@@ -32,7 +32,15 @@ export interface LoadOptions {
 }
 
 export function startLoad(options: LoadOptions): Load {
-  const counts: LoadCounts = { requests: 0, streamed: 0, viaSdk: 0, failedByProvider: 0, failedByUs: 0, canary: { requests: 0 }, samples: [] };
+  const counts: LoadCounts = {
+    requests: 0,
+    streamed: 0,
+    viaSdk: 0,
+    failedByProvider: 0,
+    failedByUs: 0,
+    canary: { requests: 0 },
+    samples: [],
+  };
   const agent = new Agent({ connections: 200 });
   // No retries: a failure must be seen, not hidden.
   const client = new OpenAI({ baseURL: `${options.gateway}/v1`, apiKey: 'demo', maxRetries: 0 });
@@ -107,7 +115,8 @@ async function sendBySdk(client: OpenAI, { service }: LoadOptions, counts: LoadC
     if (stream) {
       counts.streamed++;
       let text = '';
-      for await (const chunk of await client.chat.completions.create({ model: service, stream: true, messages })) text += chunk.choices[0]?.delta.content ?? '';
+      for await (const chunk of await client.chat.completions.create({ model: service, stream: true, messages }))
+        text += chunk.choices[0]?.delta.content ?? '';
       if (text === '') throw new Error('an empty stream');
     } else {
       const answer = await client.chat.completions.create({ model: service, messages });

@@ -58,10 +58,25 @@ export async function startMockProvider(seed: number): Promise<MockProvider> {
     counts.set(model, (counts.get(model) ?? 0) + 1);
     const own = knobs.get(model) ?? defaultKnobs;
     await pause(own.latencyMs * (0.5 + rng()));
-    if (rng() < own.errorRate) { sendJson(response, 500, { error: { message: 'The mock was told to fail.', type: 'server_error', code: injectedErrorCode } }); return; }
-    const usage = { prompt_tokens: 20 + 5 * (body.messages?.length ?? 0), completion_tokens: own.outputTokens, total_tokens: 20 + 5 * (body.messages?.length ?? 0) + own.outputTokens };
+    if (rng() < own.errorRate) {
+      sendJson(response, 500, { error: { message: 'The mock was told to fail.', type: 'server_error', code: injectedErrorCode } });
+      return;
+    }
+    const usage = {
+      prompt_tokens: 20 + 5 * (body.messages?.length ?? 0),
+      completion_tokens: own.outputTokens,
+      total_tokens: 20 + 5 * (body.messages?.length ?? 0) + own.outputTokens,
+    };
     if (body.stream === true) await stream(response, body, own, usage);
-    else sendJson(response, 200, { id: 'chatcmpl-mock', object: 'chat.completion', created: 0, model, choices: [{ index: 0, message: { role: 'assistant', content: own.answer }, finish_reason: 'stop' }], usage });
+    else
+      sendJson(response, 200, {
+        id: 'chatcmpl-mock',
+        object: 'chat.completion',
+        created: 0,
+        model,
+        choices: [{ index: 0, message: { role: 'assistant', content: own.answer }, finish_reason: 'stop' }],
+        usage,
+      });
   }
 
   async function stream(response: ServerResponse, body: ChatRequest, own: ModelKnobs, usage: object): Promise<void> {
@@ -69,7 +84,10 @@ export async function startMockProvider(seed: number): Promise<MockProvider> {
     response.on('close', () => {
       if (!response.writableFinished) aborted++;
     });
-    const event = (value: object): boolean => response.write(`data: ${JSON.stringify({ id: 'chatcmpl-mock', object: 'chat.completion.chunk', created: 0, model: body.model, ...value })}\n\n`);
+    const event = (value: object): boolean =>
+      response.write(
+        `data: ${JSON.stringify({ id: 'chatcmpl-mock', object: 'chat.completion.chunk', created: 0, model: body.model, ...value })}\n\n`,
+      );
     for (let i = 0; i < own.chunks && !response.destroyed; i++) {
       event({ choices: [{ index: 0, delta: { role: 'assistant', content: `${own.answer} ` }, finish_reason: null }] });
       await pause(own.chunkMs);

@@ -16,8 +16,19 @@ export interface EventRow {
 export interface StatusRow {
   readonly service: string;
   readonly phase: string;
-  readonly deployment: { readonly deployment_id: string; readonly commit: string; readonly current_percentage: number; readonly steps: readonly { readonly percentage: number }[] } | null;
-  readonly last_deployment: { readonly id: string; readonly phase: string; readonly reason: string; readonly commit: string; readonly revert_commit: string | null } | null;
+  readonly deployment: {
+    readonly deployment_id: string;
+    readonly commit: string;
+    readonly current_percentage: number;
+    readonly steps: readonly { readonly percentage: number }[];
+  } | null;
+  readonly last_deployment: {
+    readonly id: string;
+    readonly phase: string;
+    readonly reason: string;
+    readonly commit: string;
+    readonly revert_commit: string | null;
+  } | null;
   readonly stable: { readonly commit: string; readonly digest: string } | null;
 }
 
@@ -42,12 +53,18 @@ export async function status(world: World, service: string): Promise<StatusRow> 
 }
 
 /** Waits until the deployment of `commit` has ended. Throws after `limitMs`. */
-export async function untilEnded(world: World, service: string, commit: string, limitMs: number): Promise<NonNullable<StatusRow['last_deployment']>> {
+export async function untilEnded(
+  world: World,
+  service: string,
+  commit: string,
+  limitMs: number,
+): Promise<NonNullable<StatusRow['last_deployment']>> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const { last_deployment: last, phase } = await status(world, service);
     if (last?.commit === commit) return last;
-    if (performance.now() > giveUpAt) throw new Error(`${service} at ${commit.slice(0, 12)} did not end within ${limitMs} ms; it is ${phase}`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`${service} at ${commit.slice(0, 12)} did not end within ${limitMs} ms; it is ${phase}`);
     await pause(100);
   }
 }

@@ -52,13 +52,32 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   let child: ChildProcess | null = null;
 
   const git = async (...args: readonly string[]): Promise<string> => {
-    const { stdout } = await run('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...args], { cwd: clone, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0' } });
+    const { stdout } = await run('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...args], {
+      cwd: clone,
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0' },
+    });
     return stdout;
   };
   await seedRemote(directory, clone, repositoryUrl, options.settings, provider.url, git);
 
   async function startControlPlane(): Promise<void> {
-    const args = ['serve', '--repo', repositoryUrl, '--allow-local-remote', '--data-dir', dataDirectory, '--listen', `127.0.0.1:${apiPort}`, '--gateway-port', String(gatewayPort), '--poll-interval', options.pollInterval, '--log-level', 'info'];
+    const args = [
+      'serve',
+      '--repo',
+      repositoryUrl,
+      '--allow-local-remote',
+      '--data-dir',
+      dataDirectory,
+      '--listen',
+      `127.0.0.1:${apiPort}`,
+      '--gateway-port',
+      String(gatewayPort),
+      '--poll-interval',
+      options.pollInterval,
+      '--log-level',
+      'info',
+    ];
     const started = spawn(process.execPath, [join(root, 'src', 'main', 'cli.ts'), ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...options.environment },
@@ -160,7 +179,12 @@ const trialModel = `  gpt-next:
     prices: { input_per_million_usd: 2, output_per_million_usd: 8 }
 `;
 
-async function commitAs(clone: string, git: World['git'], message: string, edits: Readonly<Record<string, (text: string) => string | null>>): Promise<string> {
+async function commitAs(
+  clone: string,
+  git: World['git'],
+  message: string,
+  edits: Readonly<Record<string, (text: string) => string | null>>,
+): Promise<string> {
   await git('fetch', '-q', 'origin');
   await git('reset', '-q', '--hard', 'origin/main');
   for (const [path, edit] of Object.entries(edits)) {

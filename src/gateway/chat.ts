@@ -48,7 +48,14 @@ async function forward(deps: ChatDeps, job: Job, request: IncomingMessage, respo
   const { variant, service, deploymentId } = job.choice;
   const { route, skipped } = chooseRoute(variant, () => conditionInput(job.body, request.headers));
   if (skipped > 0) deps.metrics.rulesSkipped(service, skipped);
-  const key: BucketKey = { service, variant: variant.name, digest: variant.digest, deploymentId, model: route.model.name, route: route.name };
+  const key: BucketKey = {
+    service,
+    variant: variant.name,
+    digest: variant.digest,
+    deploymentId,
+    model: route.model.name,
+    route: route.name,
+  };
   const replyHeaders = {
     'x-actuator-request-id': `req-${randomUUID()}`,
     'x-actuator-service': service,
@@ -94,7 +101,12 @@ function measure(
 function parseBody(read: Buffer | 'too-large' | 'aborted'): Result<ChatBody, Refusal | null> {
   if (read === 'aborted') return refuse(null);
   if (read === 'too-large') {
-    return refuse({ status: 413, code: 'request_too_large', message: `The request body is larger than ${maxBodyBytes} bytes.`, source: 'client' });
+    return refuse({
+      status: 413,
+      code: 'request_too_large',
+      message: `The request body is larger than ${maxBodyBytes} bytes.`,
+      source: 'client',
+    });
   }
   try {
     const body: unknown = JSON.parse(read.toString('utf8'));
@@ -109,13 +121,23 @@ function chooseService(deps: ChatDeps, request: IncomingMessage, body: ChatBody)
   const header = request.headers['x-actuator-service'];
   const name = typeof header === 'string' ? header : body['model'];
   if (typeof name !== 'string' || name === '') {
-    return refuse({ status: 400, code: 'missing_service', message: 'Name the service in "model" or in the header x-actuator-service.', source: 'client' });
+    return refuse({
+      status: 400,
+      code: 'missing_service',
+      message: 'Name the service in "model" or in the header x-actuator-service.',
+      source: 'client',
+    });
   }
   const choice = deps.table.choose(name);
   if (choice !== null) return ok(choice);
   const names = deps.table.names();
   if (names.length === 0) {
-    return refuse({ status: 503, code: 'not_ready', message: 'This gateway has no assignment yet; try again in a moment.', source: 'gateway' });
+    return refuse({
+      status: 503,
+      code: 'not_ready',
+      message: 'This gateway has no assignment yet; try again in a moment.',
+      source: 'gateway',
+    });
   }
   const message = `There is no service ${JSON.stringify(name.slice(0, 100))}.${suggestion(name, names)}`;
   return refuse({ status: 404, code: 'model_not_found', message, source: 'client' });

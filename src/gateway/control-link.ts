@@ -125,7 +125,9 @@ function takeAssignment(options: ControlLinkOptions, value: unknown): void {
     problems: outcome.ok ? [] : outcome.error.slice(0, 50).map((problem) => problem.slice(0, 1000)),
   };
   // A lost acknowledgement is made good at the next connection, which begins with all assignments.
-  post(options, 'acknowledgements', answer).catch((thrown: unknown) => options.log.warn({ error: messageOf(thrown) }, 'acknowledgement lost'));
+  post(options, 'acknowledgements', answer).catch((thrown: unknown) =>
+    options.log.warn({ error: messageOf(thrown) }, 'acknowledgement lost'),
+  );
 }
 
 async function post(options: ControlLinkOptions, path: string, value: object): Promise<void> {

@@ -37,14 +37,56 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({ name: 'requests_total', help: 'Requests that count, by outcome.', labelNames: [...labels, 'status'], registers });
-  const errors = new Counter({ name: 'request_errors_total', help: 'Failed requests by class.', labelNames: [...labels, 'class'], registers });
-  const duration = new Histogram({ name: 'request_duration_seconds', help: 'Time to the last byte.', labelNames: labels, buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers });
-  const cost = new Histogram({ name: 'request_cost_usd', help: 'Cost of priced requests.', labelNames: labels, buckets: [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1], registers });
-  const unpriced = new Counter({ name: 'unpriced_requests_total', help: 'Answered requests whose cost is unknown.', labelNames: labels, registers });
-  const excluded = new Counter({ name: 'excluded_requests_total', help: 'Requests outside the error rate, by reason.', labelNames: ['service', 'deployment', 'reason'], registers });
-  const refused = new Counter({ name: 'refused_requests_total', help: 'Requests refused by the gateway, by code.', labelNames: ['code'], registers });
-  const skipped = new Counter({ name: 'rule_errors_total', help: 'Routing rules skipped because a field was missing.', labelNames: ['service'], registers });
+  const requests = new Counter({
+    name: 'requests_total',
+    help: 'Requests that count, by outcome.',
+    labelNames: [...labels, 'status'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'request_errors_total',
+    help: 'Failed requests by class.',
+    labelNames: [...labels, 'class'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'request_duration_seconds',
+    help: 'Time to the last byte.',
+    labelNames: labels,
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  });
+  const cost = new Histogram({
+    name: 'request_cost_usd',
+    help: 'Cost of priced requests.',
+    labelNames: labels,
+    buckets: [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1],
+    registers,
+  });
+  const unpriced = new Counter({
+    name: 'unpriced_requests_total',
+    help: 'Answered requests whose cost is unknown.',
+    labelNames: labels,
+    registers,
+  });
+  const excluded = new Counter({
+    name: 'excluded_requests_total',
+    help: 'Requests outside the error rate, by reason.',
+    labelNames: ['service', 'deployment', 'reason'],
+    registers,
+  });
+  const refused = new Counter({
+    name: 'refused_requests_total',
+    help: 'Requests refused by the gateway, by code.',
+    labelNames: ['code'],
+    registers,
+  });
+  const skipped = new Counter({
+    name: 'rule_errors_total',
+    help: 'Routing rules skipped because a field was missing.',
+    labelNames: ['service'],
+    registers,
+  });
   gauge('actuator_gateway_connected', 'Whether the assignment stream is open.', gauges.connected, registry);
   gauge('actuator_gateway_lease_valid', 'Whether canary weights are in force.', gauges.leased, registry);
 

@@ -1,5 +1,13 @@
 /** What the requests of the running second measured, one bucket a key. */
-import { newHistogram, newMoments, packHistogram, recordMoment, recordValue, type Histogram, type Moments } from '../domain/analysis/histogram.ts';
+import {
+  newHistogram,
+  newMoments,
+  packHistogram,
+  recordMoment,
+  recordValue,
+  type Histogram,
+  type Moments,
+} from '../domain/analysis/histogram.ts';
 import type { Bucket } from '../generated/types.ts';
 
 export interface BucketKey {

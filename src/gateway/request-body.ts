@@ -41,7 +41,10 @@ function withText(key: string, value: unknown): Record<string, string> {
 }
 
 /** The first route whose condition is true. `skipped` counts rules that could not be evaluated because a field is missing. */
-export function chooseRoute(variant: ServedVariant, input: () => ConditionInput): { readonly route: ServedRoute; readonly skipped: number } {
+export function chooseRoute(
+  variant: ServedVariant,
+  input: () => ConditionInput,
+): { readonly route: ServedRoute; readonly skipped: number } {
   let skipped = 0;
   let known: ConditionInput | undefined;
   for (const route of variant.routes) {

@@ -17,7 +17,12 @@ export function createGatewayServer(deps: ServerDeps): Server {
     response.on('error', () => response.destroy());
     answer(deps, request, response).catch((thrown: unknown) => {
       deps.log.error({ error: messageOf(thrown) }, 'request failed in the gateway');
-      sendRefusal(response, { status: 500, code: 'internal', message: 'The gateway failed; the request was not answered.', source: 'gateway' });
+      sendRefusal(response, {
+        status: 500,
+        code: 'internal',
+        message: 'The gateway failed; the request was not answered.',
+        source: 'gateway',
+      });
     });
   });
   server.keepAliveTimeout = 65_000;
@@ -30,16 +35,22 @@ async function answer(deps: ServerDeps, request: IncomingMessage, response: Serv
   switch (route) {
     case 'POST /v1/chat/completions':
       return serveChat(deps, request, response);
-    case 'GET /v1/models':
-      { sendJson(response, 200, modelList(deps.table)); return; }
-    case 'GET /health':
-      { sendJson(response, 200, health(deps)); return; }
+    case 'GET /v1/models': {
+      sendJson(response, 200, modelList(deps.table));
+      return;
+    }
+    case 'GET /health': {
+      sendJson(response, 200, health(deps));
+      return;
+    }
     case 'GET /metrics':
       response.writeHead(200, { 'content-type': deps.metrics.registry.contentType });
       response.end(await deps.metrics.registry.metrics());
       return;
-    case 'GET /api/v1/routing/stats':
-      { sendJson(response, 200, routingStats(deps)); return; }
+    case 'GET /api/v1/routing/stats': {
+      sendJson(response, 200, routingStats(deps));
+      return;
+    }
     default: {
       const message = `${route} is not served here. There is POST /v1/chat/completions, GET /v1/models, /health, /metrics and /api/v1/routing/stats.`;
       sendRefusal(response, { status: 404, code: 'unknown_route', message: message.slice(0, 400), source: 'client' });

@@ -29,7 +29,12 @@ export interface UpstreamResult {
 const passedHeaders = /^(content-type|content-encoding|retry-after|x-request-id|x-ratelimit-.*|openai-.*|x-should-retry)$/;
 
 /** Never rejects: what went wrong is in the result, and the client has had an answer. */
-export function callUpstream(agent: Dispatcher, order: UpstreamOrder, request: IncomingMessage, response: ServerResponse): Promise<UpstreamResult> {
+export function callUpstream(
+  agent: Dispatcher,
+  order: UpstreamOrder,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<UpstreamResult> {
   return new Promise((resolve) => {
     const tail = createTail();
     let status: number | null = null;
@@ -54,34 +59,34 @@ export function callUpstream(agent: Dispatcher, order: UpstreamOrder, request: I
 
     response.on('close', onClose);
     agent.dispatch(dispatchOptions(order, request), {
-        onRequestStart(started) {
-          controller = started;
-          if (settled) started.abort(new Error('the client left'));
-        },
-        onResponseStart(_controller, code, headers) {
-          if (code < 200) return;
-          status = code;
-          response.writeHead(code, { ...passed(headers), ...order.replyHeaders });
-          // Status and headers leave at once: a stream's client may wait for them.
-          if (order.stream) response.flushHeaders();
-        },
-        onResponseData(current, chunk) {
-          firstByteAt ??= performance.now();
-          tail.push(chunk);
-          if (response.write(chunk)) return;
-          current.pause();
-          response.once('drain', () => current.resume());
-        },
-        onResponseEnd() {
-          response.end(() => settle(status !== null && status >= 400 ? failureOfStatus(status) : null));
-        },
-        onResponseError(_controller, error) {
-          if (settled) return;
-          const failure = response.headersSent ? 'truncated' : failureOf(error);
-          settle(failure);
-          replyToFailure(response, failure, order);
-        },
-      });
+      onRequestStart(started) {
+        controller = started;
+        if (settled) started.abort(new Error('the client left'));
+      },
+      onResponseStart(_controller, code, headers) {
+        if (code < 200) return;
+        status = code;
+        response.writeHead(code, { ...passed(headers), ...order.replyHeaders });
+        // Status and headers leave at once: a stream's client may wait for them.
+        if (order.stream) response.flushHeaders();
+      },
+      onResponseData(current, chunk) {
+        firstByteAt ??= performance.now();
+        tail.push(chunk);
+        if (response.write(chunk)) return;
+        current.pause();
+        response.once('drain', () => current.resume());
+      },
+      onResponseEnd() {
+        response.end(() => settle(status !== null && status >= 400 ? failureOfStatus(status) : null));
+      },
+      onResponseError(_controller, error) {
+        if (settled) return;
+        const failure = response.headersSent ? 'truncated' : failureOf(error);
+        settle(failure);
+        replyToFailure(response, failure, order);
+      },
+    });
   });
 }
 
@@ -125,7 +130,9 @@ function failureOfStatus(status: number): string {
 
 function failureOf(error: Error): string {
   const code = (error as { code?: string }).code ?? '';
-  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' ? 'timeout' : 'connect';
+  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT'
+    ? 'timeout'
+    : 'connect';
 }
 
 function replyToFailure(response: ServerResponse, failure: string, order: UpstreamOrder): void {

@@ -72,7 +72,20 @@ function start(options: ChildOptions, record: string): number {
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
   const output = openSync(join(options.dataDirectory, 'gateway.log'), 'a', 0o600);
   const program = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'cli.ts' : 'cli.js');
-  const args = [program, 'gateway', '--name', name, '--port', String(options.port), '--control-plane', options.controlPlane, '--data-dir', options.dataDirectory, '--log-level', options.logLevel];
+  const args = [
+    program,
+    'gateway',
+    '--name',
+    name,
+    '--port',
+    String(options.port),
+    '--control-plane',
+    options.controlPlane,
+    '--data-dir',
+    options.dataDirectory,
+    '--log-level',
+    options.logLevel,
+  ];
   const child = spawn(process.execPath, args, {
     // Its own process group: what kills the control plane does not reach it.
     detached: true,

@@ -21,7 +21,9 @@ export function isLoopback(host: string): boolean {
 
 export async function runGateway(options: GatewayOptions): Promise<Running> {
   if (!isLoopback(options.host)) {
-    throw new StalledError(`A gateway on ${options.host} would serve anybody who reaches it: client keys are not offered in this version, so it listens on loopback only.`);
+    throw new StalledError(
+      `A gateway on ${options.host} would serve anybody who reaches it: client keys are not offered in this version, so it listens on loopback only.`,
+    );
   }
   const log = createLog(options.logLevel);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);

@@ -36,7 +36,9 @@ const tickMs = 1000;
 
 export async function serve(options: ServeOptions, onLost: (error: Error) => void): Promise<Running> {
   if (!isLoopback(options.host)) {
-    throw new StalledError(`The API on ${options.host} would send its keys in the clear; it listens on loopback only. Put a TLS proxy in front of it.`);
+    throw new StalledError(
+      `The API on ${options.host} would send its keys in the clear; it listens on loopback only. Put a TLS proxy in front of it.`,
+    );
   }
   const log = createLog(options.logLevel);
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
@@ -78,7 +80,14 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const gateway =
     options.gatewayPort === null
       ? null
-      : await keepGateway({ dataDirectory: options.dataDirectory, port: options.gatewayPort, controlPlane: url, key: gatewayKey, log, logLevel: options.logLevel });
+      : await keepGateway({
+          dataDirectory: options.dataDirectory,
+          port: options.gatewayPort,
+          controlPlane: url,
+          key: gatewayKey,
+          log,
+          logLevel: options.logLevel,
+        });
   log.info({ url, gateway: gateway?.url ?? null, repository: options.repository, branch: options.branch, term }, 'control plane leads');
   return {
     url,
@@ -146,13 +155,20 @@ function startRounds(deps: RoundDeps): () => void {
   let gatewayLeaseAt = 0;
   async function renew(): Promise<void> {
     // Only who can write the journal's store may let a canary weight live on.
-    if (!(await store.renewLease(deps.holder, deps.term, leaseTtlMs))) throw new StalledError('the lease of the store was lost to another control plane');
+    if (!(await store.renewLease(deps.holder, deps.term, leaseTtlMs)))
+      throw new StalledError('the lease of the store was lost to another control plane');
     if (systemClock.now() - gatewayLeaseAt < gatewayLeaseMs) return;
     gatewayLeaseAt = systemClock.now();
     await controlPlane.renewLeases();
   }
-  const renewal = setInterval(() => void renew().catch((thrown: unknown) => deps.onLost(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))), leaseRenewMs);
-  const tick = setInterval(() => void controlPlane.tick().catch((thrown: unknown) => log.error({ error: messageOf(thrown) }, 'tick failed')), tickMs);
+  const renewal = setInterval(
+    () => void renew().catch((thrown: unknown) => deps.onLost(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))),
+    leaseRenewMs,
+  );
+  const tick = setInterval(
+    () => void controlPlane.tick().catch((thrown: unknown) => log.error({ error: messageOf(thrown) }, 'tick failed')),
+    tickMs,
+  );
   const polling = startPolling(deps.options.pollSeconds, () => controlPlane.poll());
   return () => {
     clearInterval(renewal);

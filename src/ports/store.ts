@@ -58,7 +58,10 @@ export interface Store {
 
   states(): Promise<readonly ServiceState[]>;
   /** Appends in one transaction, durable when it returns. Throws StalledError when `term` is no longer the leader's. */
-  append(row: Omit<JournalRow, 'position' | 'seq'>, term: number): Promise<{ readonly row: JournalRow; readonly pending: readonly PendingEffect[] }>;
+  append(
+    row: Omit<JournalRow, 'position' | 'seq'>,
+    term: number,
+  ): Promise<{ readonly row: JournalRow; readonly pending: readonly PendingEffect[] }>;
   pendingEffects(): Promise<readonly PendingEffect[]>;
   settleEffect(id: number): Promise<void>;
   /** Rows after `position`, oldest first. */

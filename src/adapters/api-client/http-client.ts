@@ -13,7 +13,10 @@ export function createHttpClient(baseUrl: string, key: string | null): ApiClient
     try {
       const response = await request(`${baseUrl}${path}`, {
         method,
-        headers: { ...(key === null ? {} : { authorization: `Bearer ${key}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         headersTimeout: 30_000,
         bodyTimeout: 30_000,
@@ -22,7 +25,10 @@ export function createHttpClient(baseUrl: string, key: string | null): ApiClient
       text = await response.body.text();
     } catch (thrown) {
       const code = isObject(thrown) && typeof thrown['code'] === 'string' ? ` (${thrown['code']})` : '';
-      throw new TransientError(`The control plane at ${baseUrl} can't be reached${code}. Is \`actuator serve\` running? Set ACTUATOR_URL or --url to reach another one.`, { cause: thrown });
+      throw new TransientError(
+        `The control plane at ${baseUrl} can't be reached${code}. Is \`actuator serve\` running? Set ACTUATOR_URL or --url to reach another one.`,
+        { cause: thrown },
+      );
     }
     const value = parseJson(text);
     if (status < 300) return ok(value);

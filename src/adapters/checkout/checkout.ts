@@ -81,19 +81,28 @@ async function readCommit(directory: string, ref: string): Promise<RepositoryTex
       },
     });
   } catch (thrown) {
-    throw new StalledError(`"${ref}" could not be read from the Git repository in ${directory}: ${thrown instanceof Error ? thrown.message : 'unknown error'}`, { cause: thrown });
+    throw new StalledError(
+      `"${ref}" could not be read from the Git repository in ${directory}: ${thrown instanceof Error ? thrown.message : 'unknown error'}`,
+      { cause: thrown },
+    );
   }
   return arrange(files, folders, []);
 }
 
 function arrange(files: ReadonlyMap<string, string>, folders: ReadonlySet<string>, problems: readonly Problem[]): RepositoryTexts {
   const named = (folder: string): Map<string, string> =>
-    new Map([...files].filter(([path]) => path.startsWith(`${folder}/`)).map(([path, text]) => [path.slice(folder.length + 1, -'.yaml'.length), text]));
-  const bad = [...folders].filter((folder) => !serviceName.test(folder)).map((folder): Problem => ({
-    code: 'unsafe-tree',
-    file: `services/${folder}`,
-    message: 'A service is named by lower-case letters, digits, dots, dashes and underscores.',
-  }));
+    new Map(
+      [...files]
+        .filter(([path]) => path.startsWith(`${folder}/`))
+        .map(([path, text]) => [path.slice(folder.length + 1, -'.yaml'.length), text]),
+    );
+  const bad = [...folders]
+    .filter((folder) => !serviceName.test(folder))
+    .map((folder): Problem => ({
+      code: 'unsafe-tree',
+      file: `services/${folder}`,
+      message: 'A service is named by lower-case letters, digits, dots, dashes and underscores.',
+    }));
   const services = [...folders].filter((folder) => serviceName.test(folder)).sort();
   return {
     settings: files.get('actuator.yaml') ?? null,
@@ -101,7 +110,10 @@ function arrange(files: ReadonlyMap<string, string>, folders: ReadonlySet<string
     policies: named('policies'),
     templates: named('templates'),
     services: new Map(
-      services.map((service) => [service, { config: files.get(`services/${service}/config.yaml`) ?? null, rollout: files.get(`services/${service}/rollout.yaml`) ?? null }]),
+      services.map((service) => [
+        service,
+        { config: files.get(`services/${service}/config.yaml`) ?? null, rollout: files.get(`services/${service}/rollout.yaml`) ?? null },
+      ]),
     ),
     problems: [...problems, ...bad],
   };

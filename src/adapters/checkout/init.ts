@@ -15,13 +15,17 @@ export async function initRepository(directory: string, template: string | undef
   const present = (await readdir(directory)).filter((name) => name !== '.git');
   if (present.length > 0) throw new StalledError(`${directory} is not empty (${present.slice(0, 3).join(', ')}); choose an empty folder.`);
   const templates = (await readdir(join(example, 'templates'))).map((name) => name.replace(/\.yaml$/, ''));
-  if (template !== undefined && !templates.includes(template)) throw new StalledError(`There is no template "${template}".${suggestion(template, templates)}`);
+  if (template !== undefined && !templates.includes(template))
+    throw new StalledError(`There is no template "${template}".${suggestion(template, templates)}`);
   await cp(example, directory, { recursive: true });
   const services = await readdir(join(directory, 'services'));
-  const source = template === undefined ? join(example, 'services', services[0] ?? '', 'config.yaml') : join(example, 'templates', `${template}.yaml`);
+  const source =
+    template === undefined ? join(example, 'services', services[0] ?? '', 'config.yaml') : join(example, 'templates', `${template}.yaml`);
   const text = await readFile(source, 'utf8');
   await rm(join(directory, 'services'), { recursive: true });
   await mkdir(join(directory, 'services', service), { recursive: true });
   await writeFile(join(directory, 'services', service, 'config.yaml'), text.replace(/^( *service:).*$/m, `$1 ${service}`));
-  return readdir(directory, { recursive: true, withFileTypes: true }).then((entries) => entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)));
+  return readdir(directory, { recursive: true, withFileTypes: true }).then((entries) =>
+    entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
+  );
 }

@@ -61,7 +61,11 @@ function unknownKey(error: ErrorObject, key: string): Problem {
   const known = Object.keys(isObject(error.parentSchema?.['properties']) ? error.parentSchema['properties'] : {});
   const meant = nearest(key, known);
   const hint = meant !== undefined ? ` Did you mean "${meant}"?` : known.length <= 15 ? ` Known keys: ${known.join(', ')}.` : '';
-  return { code: 'unknown-key', path: error.instancePath + pointerToken(key), message: `The key "${oneLine(key, 100)}" is not known here.${hint}` };
+  return {
+    code: 'unknown-key',
+    path: error.instancePath + pointerToken(key),
+    message: `The key "${oneLine(key, 100)}" is not known here.${hint}`,
+  };
 }
 
 function subject(path: string): string {
@@ -82,7 +86,9 @@ function expectation(error: ErrorObject, params: Readonly<Record<string, unknown
     case 'exclusiveMaximum':
       return `must be ${String(params['comparison'])} ${String(params['limit'])}`;
     case 'anyOf':
-      return `must be ${String(error.parentSchema?.['description'] ?? 'one of the allowed forms').replace(/\.$/, '').replace(/^./, (letter) => letter.toLowerCase())}`;
+      return `must be ${String(error.parentSchema?.['description'] ?? 'one of the allowed forms')
+        .replace(/\.$/, '')
+        .replace(/^./, (letter) => letter.toLowerCase())}`;
     default:
       return error.message ?? 'is not allowed';
   }

@@ -77,7 +77,12 @@ function scalarOf(node: Node, value: unknown, path: string, state: Walk): unknow
   return complain(state, node, path, 'Only text, numbers, booleans, lists and maps are allowed.');
 }
 
-function mapOf(items: readonly { readonly key: unknown; readonly value: unknown }[], path: string, depth: number, state: Walk): Record<string, unknown> {
+function mapOf(
+  items: readonly { readonly key: unknown; readonly value: unknown }[],
+  path: string,
+  depth: number,
+  state: Walk,
+): Record<string, unknown> {
   const entries = new Map<string, unknown>();
   for (const { key, value } of items) {
     const keyNode = key as Node;

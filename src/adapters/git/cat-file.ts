@@ -103,7 +103,8 @@ function takeAnswer(buffer: Buffer, wantsContent: boolean): { readonly object: G
   if (lineEnd < 0) return undefined;
   const [oid = '', type = '', sizeText] = buffer.subarray(0, lineEnd).toString('utf8').split(' ');
   const size = Number(sizeText);
-  if (sizeText === undefined || !['commit', 'tree', 'blob', 'tag'].includes(type)) return { object: null, rest: buffer.subarray(lineEnd + 1) };
+  if (sizeText === undefined || !['commit', 'tree', 'blob', 'tag'].includes(type))
+    return { object: null, rest: buffer.subarray(lineEnd + 1) };
   const header = { oid, type: type as GitObject['type'], size };
   if (!wantsContent) return { object: { ...header, content: null }, rest: buffer.subarray(lineEnd + 1) };
   const end = lineEnd + 1 + size;

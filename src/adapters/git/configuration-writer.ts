@@ -28,7 +28,12 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
           if (attempt > 1) return { kind: 'not-needed' };
           continue;
         }
-        const commit = await builder.commit({ parent: head, files: new Map([[path, text]]), message, timestamp: Math.floor(clock.now() / 1000) });
+        const commit = await builder.commit({
+          parent: head,
+          files: new Map([[path, text]]),
+          message,
+          timestamp: Math.floor(clock.now() / 1000),
+        });
         const outcome = await pushWithLease(mirror, mirror.branch, head, commit);
         if (outcome.kind === 'pushed') return { kind: 'committed', commit };
         if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };

@@ -85,7 +85,8 @@ export function checkRemoteUrl(access: RemoteAccess): void {
 export function classifyGitFailure(thrown: unknown, doing: string): Error {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const message = `${doing}: ${text}`;
-  const needsPerson = /Authentication failed|could not read Username|repository .*not found|does not appear to be a git repository|Permission denied|access denied|\b(401|403|404)\b|mismatched algorithms|not allowed/i;
+  const needsPerson =
+    /Authentication failed|could not read Username|repository .*not found|does not appear to be a git repository|Permission denied|access denied|\b(401|403|404)\b|mismatched algorithms|not allowed/i;
   return needsPerson.test(text) ? new StalledError(message, { cause: thrown }) : new TransientError(message, { cause: thrown });
 }
 

@@ -37,5 +37,10 @@ export function parseCommit(content: Buffer): CommitObject {
   const lines = head.split('\n');
   const values = (name: string): string[] => lines.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
   const author = /^(.*?)\s*<([^>]*)>/.exec(values('author')[0] ?? '');
-  return { tree: values('tree')[0] ?? '', parents: values('parent'), author: author?.[1] || author?.[2] || 'unknown', message: headEnd < 0 ? '' : text.slice(headEnd + 2) };
+  return {
+    tree: values('tree')[0] ?? '',
+    parents: values('parent'),
+    author: author?.[1] || author?.[2] || 'unknown',
+    message: headEnd < 0 ? '' : text.slice(headEnd + 2),
+  };
 }

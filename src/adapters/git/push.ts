@@ -37,7 +37,8 @@ async function assertDescends(mirror: Mirror, expected: string | null, commit: s
 
 function outcomeOf(exit: GitExit): PushOutcome {
   const line = /^!\t[^\t]*\t(.*)$/m.exec(exit.stdout)?.[1] ?? '';
-  if (/stale info|fetch first|non-fast-forward|failed to update ref|cannot lock ref|reference already exists/.test(line)) return { kind: 'lost-race' };
+  if (/stale info|fetch first|non-fast-forward|failed to update ref|cannot lock ref|reference already exists/.test(line))
+    return { kind: 'lost-race' };
   if (line !== '') return { kind: 'refused', message: reasonOf(line, exit.stderr) };
   throw classifyGitFailure(exit, 'git push');
 }

@@ -64,7 +64,9 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
       const object = await mirror.objects.read(blob.oid, maxBlobBytes);
       if (object?.type !== 'blob') return { problem: { code: 'unsafe-tree', file: blob.path, message: 'This is not a file.' } };
       if (object.content === null) {
-        return { problem: { code: 'too-large', file: blob.path, message: `The file has ${object.size} bytes; at most ${maxBlobBytes} are read.` } };
+        return {
+          problem: { code: 'too-large', file: blob.path, message: `The file has ${object.size} bytes; at most ${maxBlobBytes} are read.` },
+        };
       }
       return { text: object.content.toString('utf8').replace(/^\uFEFF/, '') };
     },
@@ -83,7 +85,11 @@ function filesOf(entries: readonly TreeEntry[], folder: string): ServiceFiles {
     const entry = entries.find((candidate) => candidate.name === name);
     if (entry === undefined || entry.mode === '40000') return null;
     if (isPlainFile(entry)) return entry.oid;
-    problems.push({ code: 'unsafe-tree', file: `${folder}/${name}`, message: 'Only plain files are read: no symbolic links, no submodules.' });
+    problems.push({
+      code: 'unsafe-tree',
+      file: `${folder}/${name}`,
+      message: 'Only plain files are read: no symbolic links, no submodules.',
+    });
     return null;
   };
   return { config: plain('config.yaml'), rollout: plain('rollout.yaml'), problems };
@@ -108,20 +114,27 @@ async function assemble(
   const services = new Map<string, { config: BlobRef | null; rollout: BlobRef | null }>();
   const folders = serviceFolders.filter((entry) => entry.mode === '40000').slice(0, maxServices);
   const named = folders.filter((entry) => serviceName.test(entry.name));
-  const bad = folders.filter((entry) => !serviceName.test(entry.name)).map((entry): Problem => ({
-    code: 'unsafe-tree',
-    file: `services/${oneLine(entry.name, 100)}`,
-    message: 'A service is named by lower-case letters, digits, dots, dashes and underscores; this folder is not looked at.',
-  }));
+  const bad = folders
+    .filter((entry) => !serviceName.test(entry.name))
+    .map((entry): Problem => ({
+      code: 'unsafe-tree',
+      file: `services/${oneLine(entry.name, 100)}`,
+      message: 'A service is named by lower-case letters, digits, dots, dashes and underscores; this folder is not looked at.',
+    }));
   if (bad.length > 0) problems.set('', bad);
   const read = await Promise.all(named.map(filesOfService));
   named.forEach((entry, index) => {
     const found = read[index];
     if (found === undefined) return;
-    const ref = (oid: string | null, name: string): BlobRef | null => (oid === null ? null : { oid, path: `services/${entry.name}/${name}` });
+    const ref = (oid: string | null, name: string): BlobRef | null =>
+      oid === null ? null : { oid, path: `services/${entry.name}/${name}` };
     services.set(entry.name, { config: ref(found.config, 'config.yaml'), rollout: ref(found.rollout, 'rollout.yaml') });
     // The path in a cached folder may be that of a twin with equal content.
-    if (found.problems.length > 0) problems.set(entry.name, found.problems.map((problem) => ({ ...problem, file: `services/${entry.name}/${problem.file?.split('/').at(-1) ?? ''}` })));
+    if (found.problems.length > 0)
+      problems.set(
+        entry.name,
+        found.problems.map((problem) => ({ ...problem, file: `services/${entry.name}/${problem.file?.split('/').at(-1) ?? ''}` })),
+      );
   });
   const policies = new Map(
     policyFiles

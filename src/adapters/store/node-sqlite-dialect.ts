@@ -2,13 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import {
-  SqliteAdapter,
-  SqliteDialect,
-  type DialectAdapter,
-  type SqliteDatabase,
-  type SqliteStatement,
-} from 'kysely';
+import { SqliteAdapter, SqliteDialect, type DialectAdapter, type SqliteDatabase, type SqliteStatement } from 'kysely';
 
 class TransactionalSqliteAdapter extends SqliteAdapter {
   /** SQLite has it; without this a failing migration leaves half a schema behind. */

@@ -43,7 +43,11 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('version', 'integer', (column) => column.notNull())
     .addUniqueConstraint('journal_service_seq', ['service', 'seq'])
     .execute();
-  await db.schema.createTable('services').addColumn('service', 'text', (column) => column.primaryKey()).addColumn('state', 'text', (column) => column.notNull()).execute();
+  await db.schema
+    .createTable('services')
+    .addColumn('service', 'text', (column) => column.primaryKey())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .execute();
   await db.schema
     .createTable('effects')
     .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
@@ -60,8 +64,16 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('text', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('configurations_key', ['service', 'digest'])
     .execute();
-  await db.schema.createTable('entries').addColumn('key', 'text', (column) => column.primaryKey()).addColumn('value', 'text', (column) => column.notNull()).execute();
-  await db.schema.createTable('documents').addColumn('key', 'text', (column) => column.primaryKey()).addColumn('body', 'text', (column) => column.notNull()).execute();
+  await db.schema
+    .createTable('entries')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('documents')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .execute();
   await db.schema
     .createTable('leases')
     .addColumn('name', 'text', (column) => column.primaryKey())
@@ -69,7 +81,11 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('term', 'integer', (column) => column.notNull())
     .addColumn('expires', 'bigint', (column) => column.notNull())
     .execute();
-  await db.schema.createTable('deployment_numbers').addColumn('day', 'text', (column) => column.primaryKey()).addColumn('number', 'integer', (column) => column.notNull()).execute();
+  await db.schema
+    .createTable('deployment_numbers')
+    .addColumn('day', 'text', (column) => column.primaryKey())
+    .addColumn('number', 'integer', (column) => column.notNull())
+    .execute();
   await db.schema
     .createTable('api_keys')
     .addColumn('hash', 'text', (column) => column.primaryKey())

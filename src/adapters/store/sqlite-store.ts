@@ -22,7 +22,9 @@ export async function openSqliteStore(file: string): Promise<Store> {
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
     await db.destroy();
-    throw new StalledError(`the store ${file} could not be migrated: ${error instanceof Error ? error.message : 'unknown error'}`, { cause: error });
+    throw new StalledError(`the store ${file} could not be migrated: ${error instanceof Error ? error.message : 'unknown error'}`, {
+      cause: error,
+    });
   }
   return { ...leases(db), ...journal(db), ...configurations(db), ...entries(db), ...apiKeys(db), close: () => db.destroy() };
 }
@@ -54,12 +56,20 @@ function leases(db: Database): Pick<Store, 'acquireLease' | 'renewLease' | 'rele
       return result.numUpdatedRows === 1n;
     },
     async releaseLease(holder, term): Promise<void> {
-      await db.updateTable('leases').set({ expires: 0 }).where('name', '=', leaseName).where('holder', '=', holder).where('term', '=', term).execute();
+      await db
+        .updateTable('leases')
+        .set({ expires: 0 })
+        .where('name', '=', leaseName)
+        .where('holder', '=', holder)
+        .where('term', '=', term)
+        .execute();
     },
   };
 }
 
-function journal(db: Database): Pick<Store, 'states' | 'append' | 'pendingEffects' | 'settleEffect' | 'journal' | 'journalOf' | 'nextDeploymentNumber'> {
+function journal(
+  db: Database,
+): Pick<Store, 'states' | 'append' | 'pendingEffects' | 'settleEffect' | 'journal' | 'journalOf' | 'nextDeploymentNumber'> {
   return {
     async states() {
       const rows = await db.selectFrom('services').select('state').orderBy('service').execute();
@@ -74,10 +84,14 @@ function journal(db: Database): Pick<Store, 'states' | 'append' | 'pendingEffect
       await db.deleteFrom('effects').where('id', '=', id).execute();
     },
     async journal(after, limit) {
-      return (await db.selectFrom('journal').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute()).map(toRow);
+      return (await db.selectFrom('journal').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute()).map(
+        toRow,
+      );
     },
     async journalOf(service, limit) {
-      return (await db.selectFrom('journal').selectAll().where('service', '=', service).orderBy('position', 'desc').limit(limit).execute()).map(toRow);
+      return (
+        await db.selectFrom('journal').selectAll().where('service', '=', service).orderBy('position', 'desc').limit(limit).execute()
+      ).map(toRow);
     },
     async nextDeploymentNumber(day) {
       const row = await db
@@ -98,7 +112,11 @@ async function appendIn(
 ): Promise<{ row: JournalRow; pending: readonly PendingEffect[] }> {
   const leader = await transaction.selectFrom('leases').select('term').where('name', '=', leaseName).executeTakeFirst();
   if (leader?.term !== term) throw new StalledError(`another control plane leads (term ${leader?.term ?? 'none'}, ours was ${term})`);
-  const last = await transaction.selectFrom('journal').select((eb) => eb.fn.max('seq').as('seq')).where('service', '=', row.service).executeTakeFirst();
+  const last = await transaction
+    .selectFrom('journal')
+    .select((eb) => eb.fn.max('seq').as('seq'))
+    .where('service', '=', row.service)
+    .executeTakeFirst();
   const seq = (last?.seq ?? 0) + 1;
   const state = JSON.stringify(row.stateAfter);
   const { position } = await transaction
@@ -134,7 +152,17 @@ async function appendIn(
   return { row: { ...row, position, seq }, pending };
 }
 
-function toRow(row: { position: number; service: string; seq: number; at: number; actor: string; event: string; message: string; state_after: string; effects: string }): JournalRow {
+function toRow(row: {
+  position: number;
+  service: string;
+  seq: number;
+  at: number;
+  actor: string;
+  event: string;
+  message: string;
+  state_after: string;
+  effects: string;
+}): JournalRow {
   return {
     position: row.position,
     service: row.service,
@@ -160,10 +188,19 @@ function configurations(db: Database): Pick<Store, 'saveConfiguration' | 'config
         text: saved.text,
       };
       // Same digest, newer commit: prices and the written form may have changed, and the newest is what a revert must restore.
-      await db.insertInto('configurations').values(values).onConflict((conflict) => conflict.columns(['service', 'digest']).doUpdateSet(values)).execute();
+      await db
+        .insertInto('configurations')
+        .values(values)
+        .onConflict((conflict) => conflict.columns(['service', 'digest']).doUpdateSet(values))
+        .execute();
     },
     async configuration(service, digest): Promise<StoredConfiguration | null> {
-      const row = await db.selectFrom('configurations').selectAll().where('service', '=', service).where('digest', '=', digest).executeTakeFirst();
+      const row = await db
+        .selectFrom('configurations')
+        .selectAll()
+        .where('service', '=', service)
+        .where('digest', '=', digest)
+        .executeTakeFirst();
       if (row === undefined) return null;
       return {
         service,
@@ -183,7 +220,11 @@ function entries(db: Database): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDo
       return (await db.selectFrom('entries').select('value').where('key', '=', key).executeTakeFirst())?.value ?? null;
     },
     async put(key, value) {
-      await db.insertInto('entries').values({ key, value }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
+      await db
+        .insertInto('entries')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute();
     },
     async remove(key) {
       await db.deleteFrom('entries').where('key', '=', key).execute();
@@ -191,13 +232,21 @@ function entries(db: Database): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDo
     async cachedDocuments(keys) {
       const found = new Map<string, string>();
       for (let start = 0; start < keys.length; start += 500) {
-        const rows = await db.selectFrom('documents').selectAll().where('key', 'in', keys.slice(start, start + 500)).execute();
+        const rows = await db
+          .selectFrom('documents')
+          .selectAll()
+          .where('key', 'in', keys.slice(start, start + 500))
+          .execute();
         for (const row of rows) found.set(row.key, row.body);
       }
       return found;
     },
     async cacheDocument(key, body) {
-      await db.insertInto('documents').values({ key, body }).onConflict((conflict) => conflict.column('key').doUpdateSet({ body })).execute();
+      await db
+        .insertInto('documents')
+        .values({ key, body })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ body }))
+        .execute();
     },
   };
 }
@@ -205,7 +254,11 @@ function entries(db: Database): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDo
 function apiKeys(db: Database): Pick<Store, 'addApiKey' | 'apiKey'> {
   return {
     async addApiKey(hash, key) {
-      await db.insertInto('api_keys').values({ hash, ...key }).onConflict((conflict) => conflict.column('hash').doUpdateSet({ ...key })).execute();
+      await db
+        .insertInto('api_keys')
+        .values({ hash, ...key })
+        .onConflict((conflict) => conflict.column('hash').doUpdateSet({ ...key }))
+        .execute();
     },
     async apiKey(hash): Promise<ApiKey | null> {
       const row = await db.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();

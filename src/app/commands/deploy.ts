@@ -32,11 +32,18 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   if (!parsed.ok) return parsed;
   const written = parsed.value.value;
   if (!isObject(written)) return refuse([{ code: 'schema', file: 'config', message: 'The configuration must be a map of keys.' }]);
-  const chosen = chooseService(deps.controlPlane.engine.states().map((state) => state.service), request.service ?? namedService(written));
+  const chosen = chooseService(
+    deps.controlPlane.engine.states().map((state) => state.service),
+    request.service ?? namedService(written),
+  );
   if (!chosen.ok) return chosen;
   const service = chosen.value;
   // One-off overrides are for one rollout: those of an earlier one must not come back.
-  const patch = { deployment_strategy: null, ...written, ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }) };
+  const patch = {
+    deployment_strategy: null,
+    ...written,
+    ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }),
+  };
   let problems: readonly Problem[] = [];
   const outcome = await deps.writer.edit(
     `services/${service}/config.yaml`,
@@ -48,8 +55,10 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
     deployMessage(service, request, actor),
   );
   if (problems.length > 0) return refuse(problems);
-  if (outcome.kind === 'blocked') return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
-  if (outcome.kind === 'not-needed') return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
+  if (outcome.kind === 'blocked')
+    return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
+  if (outcome.kind === 'not-needed')
+    return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
   deps.controlPlane.poll();
   return ok({ service, commit: outcome.commit });
 }

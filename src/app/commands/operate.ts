@@ -12,22 +12,54 @@ export interface Ordered {
   readonly deployment_id: string;
 }
 
-export async function pauseDeployment(engine: Engine, request: DeploymentCommand, actor: string): Promise<Result<Ordered, readonly Problem[]>> {
-  return order(engine, request, actor, (deploymentId) => ({ type: 'paused', deploymentId, reason: request.reason ?? `paused by ${actor}` }));
+export async function pauseDeployment(
+  engine: Engine,
+  request: DeploymentCommand,
+  actor: string,
+): Promise<Result<Ordered, readonly Problem[]>> {
+  return order(engine, request, actor, (deploymentId) => ({
+    type: 'paused',
+    deploymentId,
+    reason: request.reason ?? `paused by ${actor}`,
+  }));
 }
 
-export async function resumeDeployment(engine: Engine, request: DeploymentCommand, actor: string): Promise<Result<Ordered, readonly Problem[]>> {
-  return order(engine, request, actor, (deploymentId) => ({ type: 'resumed', deploymentId, reason: request.reason ?? `resumed by ${actor}` }));
+export async function resumeDeployment(
+  engine: Engine,
+  request: DeploymentCommand,
+  actor: string,
+): Promise<Result<Ordered, readonly Problem[]>> {
+  return order(engine, request, actor, (deploymentId) => ({
+    type: 'resumed',
+    deploymentId,
+    reason: request.reason ?? `resumed by ${actor}`,
+  }));
 }
 
-export async function rollBackDeployment(engine: Engine, request: RollbackRequest, actor: string): Promise<Result<Ordered, readonly Problem[]>> {
+export async function rollBackDeployment(
+  engine: Engine,
+  request: RollbackRequest,
+  actor: string,
+): Promise<Result<Ordered, readonly Problem[]>> {
   if (request.immediate === false) {
-    return refuse([{ code: 'not-in-effect', path: '/immediate', message: 'Gradual rollbacks are not offered in this version; leave immediate out or set it to true.' }]);
+    return refuse([
+      {
+        code: 'not-in-effect',
+        path: '/immediate',
+        message: 'Gradual rollbacks are not offered in this version; leave immediate out or set it to true.',
+      },
+    ]);
   }
   const chosen = target(engine, request);
   if (!chosen.ok) return chosen;
   if (request.scope === 'canary' && chosen.value.active === null) {
-    return refuse([{ code: 'not-applicable', path: '/scope', message: `${chosen.value.service} has no canary; with the scope "all" the promoted revision is rolled back.` }]);
+    return refuse([
+      {
+        code: 'not-applicable',
+        path: '/scope',
+        message: `${chosen.value.service} has no canary; with the scope "all" the promoted revision is rolled back.`,
+      },
+    ]);
   }
   return order(engine, request, actor, (deploymentId) => ({ type: 'rollback-requested', deploymentId, reason: request.reason }));
 }
@@ -46,15 +78,26 @@ async function order(
   const row = await engine.dispatch(chosen.value.service, event, actor);
   const id = row?.stateAfter.active?.id;
   // Between the check and its turn something else happened to the service.
-  if (id === undefined) return refuse([{ code: 'conflict', message: `${chosen.value.service} has changed in this moment; look at its status and try again.` }]);
+  if (id === undefined)
+    return refuse([{ code: 'conflict', message: `${chosen.value.service} has changed in this moment; look at its status and try again.` }]);
   return ok({ service: chosen.value.service, deployment_id: id });
 }
 
-function target(engine: Engine, request: { readonly service?: string; readonly deployment_id?: string }): Result<ServiceState, readonly Problem[]> {
+function target(
+  engine: Engine,
+  request: { readonly service?: string; readonly deployment_id?: string },
+): Result<ServiceState, readonly Problem[]> {
   const states = engine.states();
-  const byDeployment = states.find((state) => [state.active?.id, state.watch?.deploymentId, state.last?.id].includes(request.deployment_id ?? ''));
+  const byDeployment = states.find((state) =>
+    [state.active?.id, state.watch?.deploymentId, state.last?.id].includes(request.deployment_id ?? ''),
+  );
   if (request.deployment_id !== undefined && byDeployment === undefined) {
-    return refuse([{ code: 'not-found', message: `There is no deployment ${request.deployment_id} in force. \`actuator list-active\` shows what is under way.` }]);
+    return refuse([
+      {
+        code: 'not-found',
+        message: `There is no deployment ${request.deployment_id} in force. \`actuator list-active\` shows what is under way.`,
+      },
+    ]);
   }
   const active = states.filter((state) => state.active !== null).map((state) => state.service);
   const candidates = active.length > 0 && request.service === undefined ? active : states.map((state) => state.service);

@@ -30,7 +30,10 @@ export async function runEffect(deps: EffectDeps, pending: PendingEffect): Promi
 }
 
 async function commitRevert(deps: EffectDeps, service: string, effect: RevertEffect): Promise<void> {
-  const [bad, good] = await Promise.all([deps.store.configuration(service, effect.bad.digest), deps.store.configuration(service, effect.restore.digest)]);
+  const [bad, good] = await Promise.all([
+    deps.store.configuration(service, effect.bad.digest),
+    deps.store.configuration(service, effect.restore.digest),
+  ]);
   if (bad === null || good === null) throw new Error(`the store lacks a configuration of ${service} that a rollback needs`);
   const marker = `Actuator-Deployment: ${effect.deploymentId}`;
   // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.

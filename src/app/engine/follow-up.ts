@@ -34,9 +34,7 @@ const actor = 'actuator';
 
 export function createFollowUp(deps: FollowUpDeps): FollowUp {
   const { engine, fleet, quietly } = deps;
-  const wakes = createWakes(deps.clock, (service) =>
-    quietly(engine.dispatch(service, { type: 'woken' }, 'clock')),
-  );
+  const wakes = createWakes(deps.clock, (service) => quietly(engine.dispatch(service, { type: 'woken' }, 'clock')));
 
   async function grantSlots(): Promise<void> {
     const states = engine.states();
@@ -44,11 +42,7 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
     const pending = states.filter((state) => state.active?.phase.name === 'pending');
     for (const state of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
       if (free-- <= 0) return;
-      await engine.dispatch(
-        state.service,
-        { type: 'slot-granted', stableIsBreaching: deps.judging.stableIsBreaching(state) },
-        actor,
-      );
+      await engine.dispatch(state.service, { type: 'slot-granted', stableIsBreaching: deps.judging.stableIsBreaching(state) }, actor);
     }
   }
 
@@ -88,10 +82,7 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
 }
 
 /** One timer a service. */
-function createWakes(
-  clock: Clock,
-  wake: (service: string) => void,
-): { set(service: string, at: number | null): void; stop(): void } {
+function createWakes(clock: Clock, wake: (service: string) => void): { set(service: string, at: number | null): void; stop(): void } {
   const cancels = new Map<string, () => void>();
   return {
     set(service, at) {

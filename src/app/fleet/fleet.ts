@@ -11,7 +11,8 @@ export interface GatewayView {
   readonly leaseUntil: Instant;
 }
 
-export type StreamMessage = { readonly event: 'assignment'; readonly data: Assignment } | { readonly event: 'lease'; readonly data: { readonly seconds: number } };
+export type StreamMessage =
+  { readonly event: 'assignment'; readonly data: Assignment } | { readonly event: 'lease'; readonly data: { readonly seconds: number } };
 
 interface Gateway {
   send: ((message: StreamMessage) => void) | null;
@@ -68,7 +69,8 @@ export function createFleet(clock: Clock): Fleet {
       if (!answer.applied) return;
       const { acknowledged } = entry(answer.gateway);
       const present = acknowledged.get(answer.service);
-      if (present === undefined || !isAtLeast(present, answer)) acknowledged.set(answer.service, { term: answer.term, generation: answer.generation });
+      if (present === undefined || !isAtLeast(present, answer))
+        acknowledged.set(answer.service, { term: answer.term, generation: answer.generation });
     },
     hasApplied(service, version) {
       const now = clock.now();

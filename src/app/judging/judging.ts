@@ -80,7 +80,8 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
       if (last?.epoch === batch.epoch && batch.seq <= last.seq) return false;
       taken.set(batch.gateway, { epoch: batch.epoch, seq: batch.seq });
       const arrivedAt = clock.now();
-      for (const [service, buckets] of Map.groupBy(batch.buckets, (bucket) => bucket.service)) await takeBuckets(service, buckets, arrivedAt);
+      for (const [service, buckets] of Map.groupBy(batch.buckets, (bucket) => bucket.service))
+        await takeBuckets(service, buckets, arrivedAt);
       await trials.checkpoint();
       return true;
     },

@@ -55,18 +55,14 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       const underWay = active?.phase.name === 'progressing' || active?.phase.name === 'paused';
       if (!underWay || active.id !== trial.deploymentId) {
         trials.delete(row.service);
-        store
-          .remove(key(row.service))
-          .catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
-      } else if (canaryWeight(before) !== canaryWeight(row.stateAfter))
-        trial.judge = beginStep(trial.judge, row.at);
+        store.remove(key(row.service)).catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
+      } else if (canaryWeight(before) !== canaryWeight(row.stateAfter)) trial.judge = beginStep(trial.judge, row.at);
     },
     async checkpoint() {
       const now = clock.now();
       if (now - checkpointedAt < checkpointMs) return;
       checkpointedAt = now;
-      for (const [service, { deploymentId, judge }] of trials)
-        await store.put(key(service), JSON.stringify({ deploymentId, judge }));
+      for (const [service, { deploymentId, judge }] of trials) await store.put(key(service), JSON.stringify({ deploymentId, judge }));
     },
   };
 }

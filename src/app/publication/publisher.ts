@@ -28,7 +28,8 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
     const remote = await deps.branch.cursor();
     if (remote !== null && remote.instance === deps.instance) return remote.position;
     const local = Number((await deps.store.get(cursorKey)) ?? 0);
-    if (remote === null && local > 0) throw new TransientError('the status branch is gone from the remote; it is written anew from the journal');
+    if (remote === null && local > 0)
+      throw new TransientError('the status branch is gone from the remote; it is written anew from the journal');
     return remote === null ? 0 : local;
   }
 
@@ -49,10 +50,16 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
       if (last === undefined) return;
       const rendered = [];
       for (const row of rows) {
-        rendered.push({ ...renderRow(row, await contextOf(deps, row, lastStates.get(row.service) ?? null)), cursor: { instance: deps.instance, position: row.position } });
+        rendered.push({
+          ...renderRow(row, await contextOf(deps, row, lastStates.get(row.service) ?? null)),
+          cursor: { instance: deps.instance, position: row.position },
+        });
         lastStates.set(row.service, row.stateAfter);
       }
-      const joined = rendered.length > commitsPerPush ? [{ ...joinCommits(rendered), cursor: { instance: deps.instance, position: last.position } }] : rendered;
+      const joined =
+        rendered.length > commitsPerPush
+          ? [{ ...joinCommits(rendered), cursor: { instance: deps.instance, position: last.position } }]
+          : rendered;
       try {
         await deps.branch.publish(joined, deps.takeOver);
       } catch (thrown) {
@@ -70,7 +77,11 @@ async function contextOf(deps: PublisherDeps, row: JournalRow, before: ServiceSt
   const { stable } = row.stateAfter;
   const changed = stable !== null && stable.digest !== before?.stable?.digest;
   const stored = changed ? await deps.store.configuration(row.service, stable.digest) : null;
-  return { before: before ?? (await previousState(deps.store, row)), stableText: stored?.text ?? null, requestsPerSecond: deps.requestsPerSecond(row.service) };
+  return {
+    before: before ?? (await previousState(deps.store, row)),
+    stableText: stored?.text ?? null,
+    requestsPerSecond: deps.requestsPerSecond(row.service),
+  };
 }
 
 async function previousState(store: Store, row: JournalRow): Promise<ServiceState | null> {

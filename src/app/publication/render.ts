@@ -39,7 +39,8 @@ export function renderRow(row: JournalRow, context: RowContext): StatusCommit {
   const deployment = deploymentOf(row, before);
   const judgement = judgementOf(row);
   const files: FileChange[] = [{ path: statusFilePath(row.service), text: stringify(statusFile(row, context)) }];
-  if (context.stableText !== null) files.push({ path: `${serviceFolder(row.service)}/${row.service}.stable.config.yaml`, text: context.stableText });
+  if (context.stableText !== null)
+    files.push({ path: `${serviceFolder(row.service)}/${row.service}.stable.config.yaml`, text: context.stableText });
   const appends: FileChange[] = [];
   if (deployment !== null) {
     const folder = deploymentFolder(deployment);
@@ -122,7 +123,12 @@ function statusFile(row: JournalRow, context: RowContext): StatusFile {
     ...lastOf(state),
     conditions: conditionsOf(state),
     rejection: state.rejection === null ? null : { commit: state.rejection.commit, problems: state.rejection.problems.map(formatProblem) },
-    quarantine: state.quarantine.map((entry) => ({ digest: entry.digest, deployment_id: entry.deploymentId, reason: entry.reason, at: toIso(entry.at) })),
+    quarantine: state.quarantine.map((entry) => ({
+      digest: entry.digest,
+      deployment_id: entry.deploymentId,
+      reason: entry.reason,
+      at: toIso(entry.at),
+    })),
     requests_per_second: context.requestsPerSecond,
   };
 }
@@ -134,7 +140,14 @@ function lastOf(state: ServiceState): Pick<StatusFile, 'last_deployment' | 'last
     last_deployment:
       last === null
         ? null
-        : { id: last.id, phase: last.phase, reason: last.reason, commit: last.revision.commit, finished_at: toIso(last.finishedAt), revert_commit: last.revertCommit },
+        : {
+            id: last.id,
+            phase: last.phase,
+            reason: last.reason,
+            commit: last.revision.commit,
+            finished_at: toIso(last.finishedAt),
+            revert_commit: last.revertCommit,
+          },
     last_verdict: judgement === null ? null : { verdict: judgement.verdict, reason: judgement.reason, evidence: evidenceDigest(judgement) },
   };
 }
@@ -169,7 +182,8 @@ export function conditionsOf(state: ServiceState): StatusFile['conditions'] {
 function stallOf(state: ServiceState): string | null {
   if (state.held !== null) return `held: ${state.held}`;
   if (state.active?.phase.name === 'paused' && state.active.phase.reason !== 'operator') return `paused: ${state.active.phase.message}`;
-  if (state.active?.phase.name === 'rolling-back' && state.active.phase.revert.kind === 'blocked') return `revert blocked: ${state.active.phase.revert.message}`;
+  if (state.active?.phase.name === 'rolling-back' && state.active.phase.revert.kind === 'blocked')
+    return `revert blocked: ${state.active.phase.revert.message}`;
   if (state.rejection !== null) return `rejected: ${state.rejection.problems.map(formatProblem)[0] ?? 'not valid'}`;
   return state.orphaned ? 'orphaned: its folder is gone from the branch' : null;
 }

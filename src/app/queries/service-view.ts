@@ -17,7 +17,13 @@ export interface ServiceView {
   readonly applied: boolean;
   readonly requests_per_second: number;
   readonly deployment: DeploymentView | null;
-  readonly last_deployment: (Pick<FinishedDeployment, 'id' | 'phase' | 'reason'> & { readonly finished_at: string; readonly commit: string; readonly revert_commit: string | null }) | null;
+  readonly last_deployment:
+    | (Pick<FinishedDeployment, 'id' | 'phase' | 'reason'> & {
+        readonly finished_at: string;
+        readonly commit: string;
+        readonly revert_commit: string | null;
+      })
+    | null;
   readonly waiting: string | null;
   readonly watch_until: string | null;
   readonly traffic: { readonly canary: VariantTraffic; readonly stable: VariantTraffic };
@@ -65,7 +71,14 @@ export function viewService(controlPlane: ControlPlane, state: ServiceState, now
     last_deployment:
       last === null
         ? null
-        : { id: last.id, phase: last.phase, reason: last.reason, finished_at: toIso(last.finishedAt), commit: last.revision.commit, revert_commit: last.revertCommit },
+        : {
+            id: last.id,
+            phase: last.phase,
+            reason: last.reason,
+            finished_at: toIso(last.finishedAt),
+            commit: last.revision.commit,
+            revert_commit: last.revertCommit,
+          },
     waiting: state.waiting?.deploymentId ?? null,
     watch_until: state.watch === null ? null : toIso(state.watch.until),
     traffic: { canary: traffic.variant('canary', now), stable: traffic.variant('stable', now) },

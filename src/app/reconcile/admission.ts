@@ -39,7 +39,11 @@ export function settingsFor(accepted: Accepted, service: string): SettingsInForc
 }
 
 /** What is accepted after this commit: each unit (actuator.yaml with policies, each rollout.yaml, models.yaml) that is valid; for the others the last stays. */
-export async function accept(loader: Loader, tree: RepositoryTree, last: Accepted): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
+export async function accept(
+  loader: Loader,
+  tree: RepositoryTree,
+  last: Accepted,
+): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
   const repository = await loadRepositorySettings(loader, tree);
   const services = await loadServiceSettings(loader, tree, last);
   const catalogue = await loadCatalogue(loader, tree);
@@ -49,7 +53,12 @@ export async function accept(loader: Loader, tree: RepositoryTree, last: Accepte
       services: services.accepted,
       catalogue: catalogue.ok ? catalogue.value : last.catalogue,
     },
-    problems: [...(repository.ok ? [] : repository.error), ...services.problems, ...(catalogue.ok ? [] : catalogue.error), ...(tree.problems.get('') ?? [])],
+    problems: [
+      ...(repository.ok ? [] : repository.error),
+      ...services.problems,
+      ...(catalogue.ok ? [] : catalogue.error),
+      ...(tree.problems.get('') ?? []),
+    ],
   };
 }
 
@@ -57,14 +66,21 @@ export function isSameAccepted(a: Accepted, b: Accepted): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
 
-async function loadSettings(loader: Loader, blob: BlobRef, kind: 'repository' | 'policy' | 'service'): Promise<Result<WrittenSettings, readonly Problem[]>> {
+async function loadSettings(
+  loader: Loader,
+  blob: BlobRef,
+  kind: 'repository' | 'policy' | 'service',
+): Promise<Result<WrittenSettings, readonly Problem[]>> {
   const loaded = await loader.load('settings', blob);
   if (!loaded.ok) return loaded;
   const problems = checkSettings(loaded.value, kind);
   return problems.length > 0 ? refuse(problems) : ok(loaded.value.value);
 }
 
-async function loadRepositorySettings(loader: Loader, tree: RepositoryTree): Promise<Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>> {
+async function loadRepositorySettings(
+  loader: Loader,
+  tree: RepositoryTree,
+): Promise<Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>> {
   const repository = tree.settings === null ? ok({}) : await loadSettings(loader, tree.settings, 'repository');
   const problems = repository.ok ? [] : [...repository.error];
   const policies: Record<string, WrittenSettings> = {};
@@ -97,7 +113,10 @@ async function loadServiceSettings(
 }
 
 async function loadCatalogue(loader: Loader, tree: RepositoryTree): Promise<Result<ModelCatalogue, readonly Problem[]>> {
-  if (tree.catalogue === null) return refuse([{ code: 'missing', file: 'models.yaml', message: 'The repository has no models.yaml, which names the models that may be used.' }]);
+  if (tree.catalogue === null)
+    return refuse([
+      { code: 'missing', file: 'models.yaml', message: 'The repository has no models.yaml, which names the models that may be used.' },
+    ]);
   const loaded = await loader.load('models', tree.catalogue);
   if (!loaded.ok) return loaded;
   const problems = checkCatalogue(loaded.value);

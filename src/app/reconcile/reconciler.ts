@@ -10,7 +10,16 @@ import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Engine } from '../engine/engine.ts';
-import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, settingsFor, type Accepted } from './admission.ts';
+import {
+  accept,
+  describeProblems,
+  isSameAccepted,
+  loadAccepted,
+  nothingAccepted,
+  saveAccepted,
+  settingsFor,
+  type Accepted,
+} from './admission.ts';
 import { lastChange } from './history.ts';
 import type { Loader } from './loader.ts';
 
@@ -62,10 +71,18 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     // On the very first commit there is nothing older to be admitted under.
     const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
     if (head === null) await bootstrap(deps, tree, inForce);
-    else await advance(deps, { from: head, tree, inForce, catalogueChanged: !isSameCatalogue(before, next.accepted), isAccepted: tip === acceptedHead });
+    else
+      await advance(deps, {
+        from: head,
+        tree,
+        inForce,
+        catalogueChanged: !isSameCatalogue(before, next.accepted),
+        isAccepted: tip === acceptedHead,
+      });
     if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
     accepted = next.accepted;
-    if (next.problems.length > 0) deps.log.warn({ commit: tip, problems: describeProblems(next.problems) }, 'settings refused, the last accepted stay in force');
+    if (next.problems.length > 0)
+      deps.log.warn({ commit: tip, problems: describeProblems(next.problems) }, 'settings refused, the last accepted stay in force');
     deps.onSettings(accepted, next.problems);
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
     await store.put(headKey, tip);
@@ -151,18 +168,28 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
   await save(deps, read.value, commit);
   const revision = { commit, digest: definition.digest };
   const author = await deps.repository.author(commit);
-  await deps.engine.dispatch(service, { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author }, actor);
+  await deps.engine.dispatch(
+    service,
+    { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author },
+    actor,
+  );
   const pricesChanged = known !== null && JSON.stringify(known.serving) !== JSON.stringify(definition.serving);
   if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
 }
 
-async function readService(deps: ReconcilerDeps, tree: RepositoryTree, service: string, inForce: Accepted): Promise<Result<Read, readonly Problem[]>> {
+async function readService(
+  deps: ReconcilerDeps,
+  tree: RepositoryTree,
+  service: string,
+  inForce: Accepted,
+): Promise<Result<Read, readonly Problem[]>> {
   const unsafe = tree.problems.get(service);
   if (unsafe !== undefined) return refuse(unsafe);
   const blob = tree.services.get(service)?.config ?? null;
   const file = `services/${service}/config.yaml`;
   if (blob === null) return refuse([{ code: 'missing', file, message: 'The service has a folder, but no config.yaml in it.' }]);
-  if (inForce.catalogue === null) return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
+  if (inForce.catalogue === null)
+    return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
   const document = await deps.loader.load('llm-config', blob);
   if (!document.ok) return document;
   const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service));
@@ -199,9 +226,14 @@ async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void>
     const state = deps.engine.state(service);
     const read = await readService(deps, step.tree, service, step.inForce);
     const digest = read.ok ? read.value.definition.digest : null;
-    const isKnown = digest !== null && state !== undefined && (digest === state.stable?.digest || isWithinRollbackWindow(state, digest, deps.clock.now()));
+    const isKnown =
+      digest !== null &&
+      state !== undefined &&
+      (digest === state.stable?.digest || isWithinRollbackWindow(state, digest, deps.clock.now()));
     if (isKnown) continue;
     const commit = step.tree.commit;
-    throw new StalledError(`the branch was rewritten at ${commit.slice(0, 12)} and holds content that was never in force; the last good state stays. If that is meant, run: actuator resync --accept ${commit}`);
+    throw new StalledError(
+      `the branch was rewritten at ${commit.slice(0, 12)} and holds content that was never in force; the last good state stays. If that is meant, run: actuator resync --accept ${commit}`,
+    );
   }
 }

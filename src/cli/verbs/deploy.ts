@@ -51,12 +51,23 @@ export function addDeploy(program: Command, context: CliContext): void {
     ),
   ).action(async (flags: Flags) => {
     if (flags.skipValidation === true) {
-      throw refused([{ code: 'not-in-effect', message: '--skip-validation is refused: no gateway could serve a configuration that does not pass validation.' }]);
+      throw refused([
+        {
+          code: 'not-in-effect',
+          message: '--skip-validation is refused: no gateway could serve a configuration that does not pass validation.',
+        },
+      ]);
     }
     const request = await requestOf(context, flags);
     const client = await connect(context, flags);
     const deployed = accepted<Deployed>(await client.post('/api/v1/actuator/deploy', request));
-    print(context, flags.outputFormat, deployed, () => `committed ${deployed.commit.slice(0, 12)} for ${deployed.service}; follow it with: actuator status --service ${deployed.service} --follow\n`);
+    print(
+      context,
+      flags.outputFormat,
+      deployed,
+      () =>
+        `committed ${deployed.commit.slice(0, 12)} for ${deployed.service}; follow it with: actuator status --service ${deployed.service} --follow\n`,
+    );
   });
 }
 
@@ -72,7 +83,8 @@ async function requestOf(context: CliContext, flags: Flags): Promise<DeployReque
 }
 
 async function configOf(context: CliContext, flags: Flags): Promise<string> {
-  if ((flags.config === undefined) === (flags.template === undefined)) throw new ExitError(2, 'Give either --config FILE or --template NAME.');
+  if ((flags.config === undefined) === (flags.template === undefined))
+    throw new ExitError(2, 'Give either --config FILE or --template NAME.');
   const path = flags.config ?? `${flags.dir}/templates/${flags.template ?? ''}.yaml`;
   const text = await context.readFile(path);
   if (text === null) throw new ExitError(2, `There is no file ${path}.`);

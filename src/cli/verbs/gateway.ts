@@ -25,10 +25,15 @@ export function addGateway(program: Command, context: CliContext): void {
     .addOption(new Option('--log-level <level>', 'least level of log lines').choices(logLevels).default('info'))
     .addHelpText('after', '\nProvider keys come from the environment, under the names that models.yaml gives.')
     .action(async (flags: Flags) => {
-      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(flags.name)) throw new ExitError(2, `"${flags.name}" can't name a gateway: use letters, digits, dots, dashes and underscores.`);
-      const key = flags.keyFile === undefined ? context.environment['ACTUATOR_GATEWAY_KEY'] : (await context.readFile(flags.keyFile))?.trim();
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(flags.name))
+        throw new ExitError(2, `"${flags.name}" can't name a gateway: use letters, digits, dots, dashes and underscores.`);
+      const key =
+        flags.keyFile === undefined ? context.environment['ACTUATOR_GATEWAY_KEY'] : (await context.readFile(flags.keyFile))?.trim();
       if (key === undefined) {
-        throw new ExitError(2, 'The gateway needs its key: --key-file FILE, or ACTUATOR_GATEWAY_KEY. The daemon keeps one in gateway.key in its data directory.');
+        throw new ExitError(
+          2,
+          'The gateway needs its key: --key-file FILE, or ACTUATOR_GATEWAY_KEY. The daemon keeps one in gateway.key in its data directory.',
+        );
       }
       await context.gateway({
         name: flags.name,

@@ -57,7 +57,11 @@ function targetOf(flags: Flags): Record<string, string> {
 }
 
 function addRollback(program: Command, context: CliContext): void {
-  withTarget(program.command('rollback').description('back to stable, or to the revision before the promoted one: traffic first, then a revert commit'))
+  withTarget(
+    program
+      .command('rollback')
+      .description('back to stable, or to the revision before the promoted one: traffic first, then a revert commit'),
+  )
     .option('--immediate', 'all traffic at once (the default)')
     .option('--scope <scope>', 'all, or canary: refuse to undo what was promoted already', 'all')
     .option('--gradual', 'not offered yet')
@@ -71,7 +75,13 @@ function addRollback(program: Command, context: CliContext): void {
       const client = await connect(context, flags);
       const request: RollbackRequest = { ...targetOf(flags), reason: flags.reason, immediate: true, scope: flags.scope };
       const ordered = accepted<Ordered>(await client.post('/api/v1/actuator/rollback', request));
-      print(context, flags.outputFormat, ordered, () => `rolling back ${ordered.deployment_id} (${ordered.service}); follow it with: actuator status --service ${ordered.service} --follow\n`);
+      print(
+        context,
+        flags.outputFormat,
+        ordered,
+        () =>
+          `rolling back ${ordered.deployment_id} (${ordered.service}); follow it with: actuator status --service ${ordered.service} --follow\n`,
+      );
     });
 }
 
@@ -83,5 +93,10 @@ function refuseWhatIsMissing(flags: RollbackFlags): void {
     flags.config === undefined ? null : '--config',
   ].filter((flag) => flag !== null);
   if (asked.length === 0) return;
-  throw refused([{ code: 'not-in-effect', message: `${asked.join(', ')} is not offered in this version. Without it the rollback is immediate; for an older revision, revert the commit in Git.` }]);
+  throw refused([
+    {
+      code: 'not-in-effect',
+      message: `${asked.join(', ')} is not offered in this version. Without it the rollback is immediate; for an older revision, revert the commit in Git.`,
+    },
+  ]);
 }

@@ -37,7 +37,8 @@ export function addPlan(program: Command, context: CliContext): void {
       .option('--requests-per-second <n>', 'traffic to reckon with (default: what the status branch says)'),
   ).action(async (flags: Flags) => {
     const given = flags.requestsPerSecond === undefined ? null : Number(flags.requestsPerSecond);
-    if (given !== null && !(given > 0)) throw new ExitError(2, `"${flags.requestsPerSecond ?? ''}" is not a number of requests per second.`);
+    if (given !== null && !(given > 0))
+      throw new ExitError(2, `"${flags.requestsPerSecond ?? ''}" is not a number of requests per second.`);
     const plans: ServicePlan[] = [];
     for (const change of await compareWithBase(context, flags)) {
       plans.push(planChange(change, given ?? (await context.checkout(flags.dir).requestsPerSecond(change.service))));
@@ -49,7 +50,16 @@ export function addPlan(program: Command, context: CliContext): void {
 
 function planChange(change: ServiceChange, requestsPerSecond: number | null): ServicePlan {
   const { from, to, service } = change;
-  const nothing = { service, strategy: null, requests_per_second: requestsPerSecond, steps: [], shortest_ms: 0, expected_ms: 0, warnings: [], change };
+  const nothing = {
+    service,
+    strategy: null,
+    requests_per_second: requestsPerSecond,
+    steps: [],
+    shortest_ms: 0,
+    expected_ms: 0,
+    warnings: [],
+    change,
+  };
   if (to === null) return { ...nothing, action: 'orphan' };
   if (from === null) return { ...nothing, action: 'first deployment', strategy: 'immediate' };
   if (from.digest === to.digest) return { ...nothing, action: 'none' };
@@ -67,15 +77,34 @@ function planChange(change: ServiceChange, requestsPerSecond: number | null): Se
     );
   }
   if (!plan.autoRollback) warnings.push('automatic rollback is disabled: a failing canary is paused, and a person must act');
-  return { ...nothing, action: 'roll out', strategy: plan.kind, steps, shortest_ms: shortestDurationMs(plan), expected_ms: expected, warnings };
+  return {
+    ...nothing,
+    action: 'roll out',
+    strategy: plan.kind,
+    steps,
+    shortest_ms: shortestDurationMs(plan),
+    expected_ms: expected,
+    warnings,
+  };
 }
 
 function renderPlan(plan: ServicePlan): string {
   const lines = [renderChange(plan.change), `  action: ${plan.action}${plan.strategy === null ? '' : `, strategy ${plan.strategy}`}\n`];
   if (plan.steps.length > 0) {
-    const rows = plan.steps.map((step) => [`${step.percentage} %`, formatDuration(step.hold_ms), step.expected_ms === null ? 'unknown traffic' : formatDuration(step.expected_ms)]);
-    lines.push(renderTable([['WEIGHT', 'HOLD', 'EXPECTED'], ...rows]).replace(/^/gm, '  ').trimEnd(), '\n');
-    lines.push(`  at least ${formatDuration(plan.shortest_ms)}${plan.expected_ms === null ? '' : `, expected ${formatDuration(plan.expected_ms)}`}\n`);
+    const rows = plan.steps.map((step) => [
+      `${step.percentage} %`,
+      formatDuration(step.hold_ms),
+      step.expected_ms === null ? 'unknown traffic' : formatDuration(step.expected_ms),
+    ]);
+    lines.push(
+      renderTable([['WEIGHT', 'HOLD', 'EXPECTED'], ...rows])
+        .replace(/^/gm, '  ')
+        .trimEnd(),
+      '\n',
+    );
+    lines.push(
+      `  at least ${formatDuration(plan.shortest_ms)}${plan.expected_ms === null ? '' : `, expected ${formatDuration(plan.expected_ms)}`}\n`,
+    );
   }
   for (const warning of plan.warnings) lines.push(`  warning: ${warning}\n`);
   return lines.join('');

@@ -15,7 +15,9 @@ export function addVersion(program: Command, context: CliContext): void {
 }
 
 export function addHealthCheck(program: Command, context: CliContext): void {
-  const command = program.command('health-check').description('whether the control plane is up and reaches its repository; exit code 1 when not');
+  const command = program
+    .command('health-check')
+    .description('whether the control plane is up and reaches its repository; exit code 1 when not');
   withApi(withOutput(command)).action(async (flags: Flags) => {
     const client = await connect(context, flags);
     const health = accepted<Record<string, unknown>>(await client.get('/health'));

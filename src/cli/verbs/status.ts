@@ -47,7 +47,9 @@ export function addListActive(program: Command, context: CliContext): void {
   withApi(withOutput(program.command('list-active').description('deployments that are under way'))).action(async (flags: Flags) => {
     const client = await connect(context, flags);
     const reply = accepted<StatusReply>(await client.get('/api/v1/actuator/list-active'));
-    print(context, flags.outputFormat, reply, () => (reply.services.length === 0 ? 'no deployment is under way\n' : overview(reply.services)));
+    print(context, flags.outputFormat, reply, () =>
+      reply.services.length === 0 ? 'no deployment is under way\n' : overview(reply.services),
+    );
   });
 }
 
@@ -59,7 +61,11 @@ function chosen(reply: StatusReply, flags: Flags): readonly ServiceStatus[] {
   const id = flags.deploymentId;
   if (id === undefined) return reply.services;
   const found = reply.services.filter((service) => service.deployment?.deployment_id === id || service.last_deployment?.id === id);
-  if (found.length === 0) throw new ExitError(3, `Deployment ${id} is neither under way nor the last of its service; its record is on the branch actuator/status.`);
+  if (found.length === 0)
+    throw new ExitError(
+      3,
+      `Deployment ${id} is neither under way nor the last of its service; its record is on the branch actuator/status.`,
+    );
   return found;
 }
 
@@ -109,7 +115,10 @@ async function follow(context: CliContext, flags: Flags, load: () => Promise<Sta
       if (text !== last) context.stdout(text);
       last = text;
     }
-    if (services.every((service) => service.deployment === null)) { settle(services, flags); return; }
+    if (services.every((service) => service.deployment === null)) {
+      settle(services, flags);
+      return;
+    }
     if (context.now() - startedAt > limit) throw new ExitError(1, `Still under way after ${flags.timeoutSeconds ?? ''} seconds.`);
     await context.sleep(1000);
   }
@@ -118,7 +127,15 @@ async function follow(context: CliContext, flags: Flags, load: () => Promise<Sta
 function settle(services: readonly ServiceStatus[], flags: Flags): void {
   const bad = services.filter((service) => isBad(service, flags));
   if (bad.length === 0) return;
-  throw new ExitError(1, bad.map((service) => `${service.service}: ${service.last_deployment?.phase ?? 'stalled'}: ${service.last_deployment?.reason ?? service.message ?? ''}`).join('\n'));
+  throw new ExitError(
+    1,
+    bad
+      .map(
+        (service) =>
+          `${service.service}: ${service.last_deployment?.phase ?? 'stalled'}: ${service.last_deployment?.reason ?? service.message ?? ''}`,
+      )
+      .join('\n'),
+  );
 }
 
 function isBad({ conditions, last_deployment: last }: ServiceStatus, flags: Flags): boolean {

@@ -62,7 +62,13 @@ async function checkFile(context: CliContext, texts: RepositoryTexts, file: stri
   return own(checkRepository(alone, context.read), `services/${service}/config.yaml`, file);
 }
 
-function checkShared(context: CliContext, texts: RepositoryTexts, kind: 'settings' | 'models', text: string, file: string): CheckedRepository {
+function checkShared(
+  context: CliContext,
+  texts: RepositoryTexts,
+  kind: 'settings' | 'models',
+  text: string,
+  file: string,
+): CheckedRepository {
   if (kind === 'models') return own(checkRepository({ ...only(texts), catalogue: text }, context.read), 'models.yaml', file);
   const probe = new Map([['probe', { config: null, rollout: text }]]);
   const asService = checkRepository({ ...only(texts), services: probe }, context.read);
@@ -77,7 +83,9 @@ function only(texts: RepositoryTexts): RepositoryTexts {
 }
 
 function own(checked: CheckedRepository, path: string, file: string): CheckedRepository {
-  const problems = checked.problems.filter((problem) => problem.file === path || problem.file === undefined).map((problem): Problem => ({ ...problem, file }));
+  const problems = checked.problems
+    .filter((problem) => problem.file === path || problem.file === undefined)
+    .map((problem): Problem => ({ ...problem, file }));
   return { services: checked.services, problems };
 }
 

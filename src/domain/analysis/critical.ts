@@ -26,7 +26,11 @@ export function criticalFinding(window: readonly ArmCounts[], total: ArmCounts, 
     return { verdict: 'fail', detected_by: 'critical', reason: `${numbers}, above the critical ${inPercent(threshold)}` };
   }
   if (surelyAbove(recent.stable, threshold)) {
-    return { verdict: 'incident', detected_by: 'critical', reason: `${numbers}: both are above the critical ${inPercent(threshold)}, so the change is not the cause` };
+    return {
+      verdict: 'incident',
+      detected_by: 'critical',
+      reason: `${numbers}: both are above the critical ${inPercent(threshold)}, so the change is not the cause`,
+    };
   }
   return null;
 }

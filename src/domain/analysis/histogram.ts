@@ -49,7 +49,7 @@ export function quantileOf(histogram: BucketHistogram, q: number): number | null
   if (rank <= 0) return 0;
   for (let i = 0; i + 1 < histogram.bins.length; i += 2) {
     rank -= histogram.bins[i + 1] ?? 0;
-    if (rank <= 0) return 2 * Math.exp((histogram.bins[i] ?? 0) * lnGamma) / (1 + 1.02);
+    if (rank <= 0) return (2 * Math.exp((histogram.bins[i] ?? 0) * lnGamma)) / (1 + 1.02);
   }
   return null;
 }

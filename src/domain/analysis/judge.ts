@@ -135,15 +135,24 @@ function describeFailure(found: Omit<Judgement, 'verdict' | 'detected_by' | 'rea
 function gate(found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>): Pick<Judgement, 'verdict' | 'reason'> {
   if (found.step_requests === 0) return { verdict: 'no-data', reason: 'no request has reached the canary in this step' };
   if (found.step_requests < found.step_requests_needed) {
-    return { verdict: 'inconclusive', reason: `${found.step_requests} of ${found.step_requests_needed} canary requests; needs more time or weight` };
+    return {
+      verdict: 'inconclusive',
+      reason: `${found.step_requests} of ${found.step_requests_needed} canary requests; needs more time or weight`,
+    };
   }
   if (found.blocks === 0) return { verdict: 'no-data', reason: 'stable and canary have not served at the same time yet' };
   // At 100 percent nothing is left to compare with: what was learnt before stands, and the critical bound keeps watch.
   if (found.gate_z === null) return { verdict: 'pass', reason: 'all traffic served, no critical finding' };
   if (found.margin_z !== null && found.margin_z < found.gate_z) {
-    return { verdict: 'pass', reason: `error rate ${inPercent(found.canary.rate)} against ${inPercent(found.stable.rate)} on stable, within the allowed increase` };
+    return {
+      verdict: 'pass',
+      reason: `error rate ${inPercent(found.canary.rate)} against ${inPercent(found.stable.rate)} on stable, within the allowed increase`,
+    };
   }
-  return { verdict: 'inconclusive', reason: `not yet clear that the error rate stays within +${inPercent(found.allowed_increase)}; needs more time or weight` };
+  return {
+    verdict: 'inconclusive',
+    reason: `not yet clear that the error rate stays within +${inPercent(found.allowed_increase)}; needs more time or weight`,
+  };
 }
 
 export function inPercent(rate: number | null): string {

@@ -26,7 +26,8 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader): C
   const problems: Problem[] = [...texts.problems];
   const repository = readSettings(texts.settings, 'actuator.yaml', 'repository', read, problems);
   const policies = new Map<string, WrittenSettings>();
-  for (const [name, text] of texts.policies) policies.set(name, readSettings(text, `policies/${name}.yaml`, 'policy', read, problems).value);
+  for (const [name, text] of texts.policies)
+    policies.set(name, readSettings(text, `policies/${name}.yaml`, 'policy', read, problems).value);
   const catalogue = readCatalogue(texts.catalogue, read, problems);
   for (const [name, text] of texts.templates) {
     const document = read('llm-config', text, `templates/${name}.yaml`);

@@ -7,12 +7,7 @@ import { compileCondition } from '../routing/conditions.ts';
 import { parseTemplate } from './template.ts';
 
 export function compatibilityProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
-  return [
-    ...notInEffect(config),
-    ...modelProblems(config, catalogue),
-    ...templateProblems(config),
-    ...conditionProblems(config),
-  ];
+  return [...notInEffect(config), ...modelProblems(config, catalogue), ...templateProblems(config), ...conditionProblems(config)];
 }
 
 function problem(code: ProblemCode, path: string, message: string): Problem {
@@ -29,7 +24,11 @@ function notInEffect(config: LlmConfig): readonly Problem[] {
   if ((retry?.max_retries ?? 0) > 0) found.push('/llm/retry_config/max_retries');
   if (retry?.retry_delay_ms !== undefined) found.push('/llm/retry_config/retry_delay_ms');
   return found.map((path) =>
-    problem('not-in-effect', path, `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`),
+    problem(
+      'not-in-effect',
+      path,
+      `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`,
+    ),
   );
 }
 
@@ -43,10 +42,14 @@ function modelProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly P
     ...rules.map((rule, index) => ({ model: rule.model, path: `/routing/rules/${index}/model` })),
   ];
   return [
-    ...(main === undefined ? [problem('missing', '/llm', 'The configuration names no model. Set llm.model to a model of models.yaml.')] : []),
+    ...(main === undefined
+      ? [problem('missing', '/llm', 'The configuration names no model. Set llm.model to a model of models.yaml.')]
+      : []),
     ...named.flatMap(({ model, path }) => (model === undefined ? [] : unknownModel(model, path, catalogue))),
     ...(main === undefined ? [] : parameterProblems(llm.parameters ?? {}, main, catalogue, '/llm/parameters')),
-    ...rules.flatMap((rule, index) => parameterProblems(rule.parameters ?? {}, rule.model, catalogue, `/routing/rules/${index}/parameters`)),
+    ...rules.flatMap((rule, index) =>
+      parameterProblems(rule.parameters ?? {}, rule.model, catalogue, `/routing/rules/${index}/parameters`),
+    ),
     ...providerProblems(config, catalogue),
   ];
 }
@@ -76,12 +79,16 @@ function parameterProblems(
   const problems: Problem[] = [];
   const most = model.max_output_tokens;
   if (parameters.max_tokens !== undefined && most !== undefined && parameters.max_tokens > most) {
-    problems.push(problem('parameter-range', `${path}/max_tokens`, `max_tokens is ${parameters.max_tokens}, and "${modelName}" gives at most ${most}.`));
+    problems.push(
+      problem('parameter-range', `${path}/max_tokens`, `max_tokens is ${parameters.max_tokens}, and "${modelName}" gives at most ${most}.`),
+    );
   }
   for (const [key, range] of Object.entries(model.parameters ?? {})) {
     const value = parameters[key as 'temperature'];
     if (value === undefined || (value >= range.min && value <= range.max)) continue;
-    problems.push(problem('parameter-range', path + pointerToken(key), `${key} is ${value}, and "${modelName}" takes ${range.min} to ${range.max}.`));
+    problems.push(
+      problem('parameter-range', path + pointerToken(key), `${key} is ${value}, and "${modelName}" takes ${range.min} to ${range.max}.`),
+    );
   }
   return problems;
 }
@@ -89,7 +96,9 @@ function parameterProblems(
 function templateProblems(config: LlmConfig): readonly Problem[] {
   const parsed = parseTemplate(config.llm?.prompt_template ?? '');
   if (parsed.ok) return [];
-  return parsed.error.map((message) => problem('template-variable', '/llm/prompt_template', `Unknown: ${message}`.replace('Unknown: t', 'T')));
+  return parsed.error.map((message) =>
+    problem('template-variable', '/llm/prompt_template', `Unknown: ${message}`.replace('Unknown: t', 'T')),
+  );
 }
 
 function conditionProblems(config: LlmConfig): readonly Problem[] {
@@ -109,7 +118,13 @@ export function catalogueProblems(catalogue: ModelCatalogue): readonly Problem[]
   }
   for (const [name, model] of Object.entries(catalogue.models)) {
     if (providers.includes(model.provider)) continue;
-    problems.push(problem('unknown-provider', `/models${pointerToken(name)}/provider`, `Provider "${model.provider}" is not under providers.${suggestion(model.provider, providers)}`));
+    problems.push(
+      problem(
+        'unknown-provider',
+        `/models${pointerToken(name)}/provider`,
+        `Provider "${model.provider}" is not under providers.${suggestion(model.provider, providers)}`,
+      ),
+    );
   }
   return problems;
 }

@@ -3,8 +3,7 @@ import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import { canonicalJson, isObject, pointerToken } from '../../base/json.ts';
 
 export type PatchOperation =
-  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string };
+  { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown } | { readonly op: 'remove'; readonly path: string };
 
 /**
  * A patch that turns `from` into `to`, verified by applying it. List items are aligned by the longest common subsequence of

@@ -50,13 +50,18 @@ export function defineService(
 /** One-off overrides stand in the configuration; without them the cause lies in the settings files. */
 function planProblems(problems: readonly Problem[], config: ParsedDocument<LlmConfig>): readonly Problem[] {
   if (config.value.deployment_strategy === undefined) return problems;
-  return locate(problems.map((problem) => ({ ...problem, path: '/deployment_strategy' })), config);
+  return locate(
+    problems.map((problem) => ({ ...problem, path: '/deployment_strategy' })),
+    config,
+  );
 }
 
 function folderProblems(service: string, config: LlmConfig): readonly Problem[] {
   const named = config.metadata?.service;
   if (named === undefined || named === service) return [];
-  return [{ code: 'conflict', path: '/metadata/service', message: `metadata.service is "${named}", but the file is in services/${service}/.` }];
+  return [
+    { code: 'conflict', path: '/metadata/service', message: `metadata.service is "${named}", but the file is in services/${service}/.` },
+  ];
 }
 
 export function checkCatalogue(document: ParsedDocument<ModelCatalogue>): readonly Problem[] {

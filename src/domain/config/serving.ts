@@ -1,10 +1,5 @@
 /** From what a person wrote to what a gateway serves: defaults filled in, catalogue entries looked up. */
-import type {
-  AssignmentServedModel,
-  AssignmentServing,
-  LlmConfig,
-  ModelCatalogue,
-} from '../../generated/types.ts';
+import type { AssignmentServedModel, AssignmentServing, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
 
 const defaultTimeoutMs = 30_000;
 

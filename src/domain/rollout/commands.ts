@@ -31,7 +31,11 @@ function resume(state: ServiceState, active: Deployment, now: Instant): Transiti
   if (active.phase.name !== 'paused') return unchanged(state);
   const { phase } = active;
   const startedAt = phase.reason === 'deadline' ? now : (active.startedAt ?? now) + (now - phase.since);
-  const resumed = withPhase(state, { ...active, startedAt }, { name: 'progressing', step: phase.step, stepStartedAt: now - phase.heldMs, passed: false });
+  const resumed = withPhase(
+    state,
+    { ...active, startedAt },
+    { name: 'progressing', step: phase.step, stepStartedAt: now - phase.heldMs, passed: false },
+  );
   return phase.weight === active.plan.steps[phase.step]?.weight ? unchanged(resumed) : reassign(resumed);
 }
 
@@ -50,7 +54,11 @@ export function commandProblem(state: ServiceState, event: CommandEvent): Proble
     case 'rollback-requested':
       if (active === null) return rollbackOfStableProblem(state);
       if (active.phase.name === 'progressing' || active.phase.name === 'paused' || active.phase.name === 'pending') return null;
-      return notApplicable(state, 'roll back', active.phase.name === 'promoting' ? 'it is being promoted; roll back when that is done' : 'it is being rolled back already');
+      return notApplicable(
+        state,
+        'roll back',
+        active.phase.name === 'promoting' ? 'it is being promoted; roll back when that is done' : 'it is being rolled back already',
+      );
     default:
       return assertNever(event);
   }
@@ -60,12 +68,19 @@ function otherDeployment(state: ServiceState, asked: string | null): Problem | n
   if (asked === null) return null;
   const current = state.active?.id ?? state.watch?.deploymentId ?? state.last?.id;
   if (asked === current) return null;
-  return { code: 'not-applicable', message: `${asked} is not the deployment in force of ${state.service}${current === undefined ? '' : `, ${current} is`}.` };
+  return {
+    code: 'not-applicable',
+    message: `${asked} is not the deployment in force of ${state.service}${current === undefined ? '' : `, ${current} is`}.`,
+  };
 }
 
 function rollbackOfStableProblem(state: ServiceState): Problem | null {
   if (state.previous !== null && state.watch !== null) return null;
-  return notApplicable(state, 'roll back', 'nothing is being rolled out, and no revision from before the present one is kept; revert the commit in Git instead');
+  return notApplicable(
+    state,
+    'roll back',
+    'nothing is being rolled out, and no revision from before the present one is kept; revert the commit in Git instead',
+  );
 }
 
 function notApplicable(state: ServiceState, verb: string, because: string): Problem {

@@ -9,7 +9,13 @@ export type ServiceEvent =
   /** First start on a repository without a record of ours: what is there is stable. */
   | { readonly type: 'adopted'; readonly revision: Revision }
   /** The branch holds a valid configuration. */
-  | { readonly type: 'revision-seen'; readonly revision: Revision; readonly deploymentId: string; readonly plan: Plan; readonly author: string }
+  | {
+      readonly type: 'revision-seen';
+      readonly revision: Revision;
+      readonly deploymentId: string;
+      readonly plan: Plan;
+      readonly author: string;
+    }
   /** The branch holds something that can't be served. */
   | { readonly type: 'revision-rejected'; readonly commit: string; readonly deploymentId: string; readonly problems: readonly Problem[] }
   | { readonly type: 'service-removed'; readonly commit: string }

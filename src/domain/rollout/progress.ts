@@ -12,7 +12,9 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
   if (active === null) return unchanged(state);
   switch (event.type) {
     case 'slot-granted':
-      return active.phase.name === 'pending' ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching }, now) : unchanged(state);
+      return active.phase.name === 'pending'
+        ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching }, now)
+        : unchanged(state);
     case 'judged':
       return judged(state, active, event.judgement, now);
     case 'woken':
@@ -36,7 +38,9 @@ function judged(state: ServiceState, active: Deployment, judgement: Judgement, n
   if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
   if (judgement.verdict === 'fail') return failed(state, active, judgement, now);
   if (judgement.verdict === 'incident') {
-    return active.stableWasBreaching ? unchanged(state) : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
+    return active.stableWasBreaching
+      ? unchanged(state)
+      : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
   }
   if (phase.name !== 'progressing') return unchanged(state);
   // A look that was under way while the weight changed speaks of the step before.
@@ -93,7 +97,15 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
   const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : before;
   const heldMs = phase.name === 'paused' ? phase.heldMs : now - phase.stepStartedAt;
   const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
-  const next = withPhase(state, judgedActive, { name: 'paused', step: phase.step, weight, reason: order.reason, message: order.message, since: now, heldMs });
+  const next = withPhase(state, judgedActive, {
+    name: 'paused',
+    step: phase.step,
+    weight,
+    reason: order.reason,
+    message: order.message,
+    since: now,
+    heldMs,
+  });
   const severity = order.reason === 'operator' ? 'info' : 'critical';
   const told = notice(active, `paused/${order.reason}`, severity, `${state.service}: paused ${active.id}: ${order.message}`);
   return weight === before ? [next, [told]] : reassign(next, [told]);
@@ -118,12 +130,22 @@ function completionReason(active: Deployment): string {
 }
 
 /** A gateway can't serve the canary (a missing key, say): no traffic for it, and a person is told. */
-function refused(state: ServiceState, active: Deployment, event: Extract<ProgressEvent, { type: 'gateway-refused' }>, now: Instant): Transition {
+function refused(
+  state: ServiceState,
+  active: Deployment,
+  event: Extract<ProgressEvent, { type: 'gateway-refused' }>,
+  now: Instant,
+): Transition {
   if (event.generation < state.generation) return unchanged(state);
   const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
   if (active.phase.name !== 'promoting') return pause(state, active, { reason: 'refused', message, judgement: null }, now);
   if (active.base === null) return heldFirst(state, active, message, now);
-  const restored = { ...state, stable: active.base, previous: null, promoted: state.promoted.filter((entry) => entry.digest !== active.revision.digest) };
+  const restored = {
+    ...state,
+    stable: active.base,
+    previous: null,
+    promoted: state.promoted.filter((entry) => entry.digest !== active.revision.digest),
+  };
   return rollBack(restored, active, { cause: 'critical', reason: message, judgement: null, revert: { kind: 'pending' } }, now);
 }
 

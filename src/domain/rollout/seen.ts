@@ -23,7 +23,10 @@ export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant):
 function removed(state: ServiceState, commit: string): Transition {
   if (state.orphaned) return unchanged(state);
   const message = `${state.service}: its folder is gone from the branch; the stable revision goes on serving`;
-  return [{ ...state, orphaned: true, waiting: null, seen: { commit, digest: null } }, [{ kind: 'notify', key: `${state.service}/orphaned/${commit}`, severity: 'warning', message }]];
+  return [
+    { ...state, orphaned: true, waiting: null, seen: { commit, digest: null } },
+    [{ kind: 'notify', key: `${state.service}/orphaned/${commit}`, severity: 'warning', message }],
+  ];
 }
 
 function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revision-rejected' }>, now: Instant): Transition {

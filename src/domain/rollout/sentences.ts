@@ -58,7 +58,9 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
     case 'gateway-refused':
       return `paused, gateway ${oneLine(event.gateway, 60)} refused: ${oneLine(event.problems.join('; '), 200)}`;
     case 'revert-settled':
-      return event.outcome.kind === 'committed' ? `reverted on the branch by ${event.outcome.commit.slice(0, 12)}` : `revert commit ${event.outcome.kind.replace('-', ' ')}`;
+      return event.outcome.kind === 'committed'
+        ? `reverted on the branch by ${event.outcome.commit.slice(0, 12)}`
+        : `revert commit ${event.outcome.kind.replace('-', ' ')}`;
     case 'watch-failed':
       return `held, ${event.judgement.reason}`;
     case 'catalogue-changed':
@@ -96,7 +98,9 @@ function describePhase(before: ServiceState, after: ServiceState): string {
     case 'promoting':
       return `promoting ${active.id}`;
     case 'rolling-back':
-      return before.active?.phase.name === 'rolling-back' ? `traffic of ${active.id} is back on stable` : `rolling back ${active.id}, ${phase.reason}`;
+      return before.active?.phase.name === 'rolling-back'
+        ? `traffic of ${active.id} is back on stable`
+        : `rolling back ${active.id}, ${phase.reason}`;
     default:
       return assertNever(phase);
   }

@@ -37,7 +37,12 @@ export function withPhase(state: ServiceState, deployment: Deployment, phase: Ph
   return { ...state, active: { ...deployment, phase } };
 }
 
-export function notice(deployment: { readonly id: string }, phase: string, severity: 'info' | 'warning' | 'critical', message: string): Effect {
+export function notice(
+  deployment: { readonly id: string },
+  phase: string,
+  severity: 'info' | 'warning' | 'critical',
+  message: string,
+): Effect {
   return { kind: 'notify', key: `${deployment.id}/${phase}`, severity, message };
 }
 
@@ -116,7 +121,10 @@ export function finish(
   };
   const severity = outcome.phase === 'completed' || outcome.phase === 'superseded' ? 'info' : 'warning';
   const [next, effects] = nextInLine({ ...state, active: null, last: finished }, now);
-  return [next, [notice(deployment, outcome.phase, severity, `${state.service}: ${deployment.id} ${outcome.phase}: ${outcome.reason}`), ...effects]];
+  return [
+    next,
+    [notice(deployment, outcome.phase, severity, `${state.service}: ${deployment.id} ${outcome.phase}: ${outcome.reason}`), ...effects],
+  ];
 }
 
 export interface RollbackOrder {
@@ -131,10 +139,19 @@ export interface RollbackOrder {
 export function rollBack(state: ServiceState, deployment: Deployment, order: RollbackOrder, now: Instant): Transition {
   const byUs = order.cause !== 'git';
   const entry = { digest: deployment.revision.digest, deploymentId: deployment.id, reason: order.reason, at: now };
-  const quarantine = byUs ? [entry, ...state.quarantine.filter((other) => other.digest !== entry.digest)].slice(0, quarantineKept) : state.quarantine;
+  const quarantine = byUs
+    ? [entry, ...state.quarantine.filter((other) => other.digest !== entry.digest)].slice(0, quarantineKept)
+    : state.quarantine;
   // A first deployment that is taken back has nothing that main could be reverted to.
   const progress: RevertProgress = deployment.base === null ? { kind: 'not-needed' } : order.revert;
-  const phase: Phase = { name: 'rolling-back', reason: order.reason, detectedBy: order.cause, since: now, trafficReturned: false, revert: progress };
+  const phase: Phase = {
+    name: 'rolling-back',
+    reason: order.reason,
+    detectedBy: order.cause,
+    since: now,
+    trafficReturned: false,
+    revert: progress,
+  };
   const judged = { ...deployment, judgement: order.judgement ?? deployment.judgement };
   const revert: readonly Effect[] =
     progress.kind === 'pending' && deployment.base !== null

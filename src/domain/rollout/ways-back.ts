@@ -6,7 +6,11 @@ import { finish, rollBackPromoted, unchanged, withPhase, type Transition } from 
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>;
 
-export function reduceRollingBack(state: ServiceState, event: Extract<ServiceEvent, { type: 'applied' | 'revert-settled' }>, now: Instant): Transition {
+export function reduceRollingBack(
+  state: ServiceState,
+  event: Extract<ServiceEvent, { type: 'applied' | 'revert-settled' }>,
+  now: Instant,
+): Transition {
   const { active } = state;
   if (active?.phase.name !== 'rolling-back') return unchanged(state);
   if (event.type === 'applied') {
@@ -31,7 +35,11 @@ function mainSays(revert: RevertProgress): string {
 }
 
 /** The promoted revision is watched for a while; then it is simply stable. */
-export function reduceWatch(state: ServiceState, event: Extract<ServiceEvent, { type: 'woken' | 'watch-failed' }>, now: Instant): Transition {
+export function reduceWatch(
+  state: ServiceState,
+  event: Extract<ServiceEvent, { type: 'woken' | 'watch-failed' }>,
+  now: Instant,
+): Transition {
   if (state.watch === null) return unchanged(state);
   if (event.type === 'woken') return unchanged(now < state.watch.until ? state : { ...state, watch: null });
   if (state.active !== null && state.active.phase.name !== 'pending') return unchanged(state);
@@ -53,5 +61,8 @@ function requeue(state: ServiceState): ServiceState {
 function hold(state: ServiceState, reason: string): Transition {
   if (state.held !== null) return unchanged(state);
   const message = `${state.service}: ${reason}; a person must act`;
-  return [{ ...state, held: reason }, [{ kind: 'notify', key: `${state.watch?.deploymentId ?? state.service}/held`, severity: 'critical', message }]];
+  return [
+    { ...state, held: reason },
+    [{ kind: 'notify', key: `${state.watch?.deploymentId ?? state.service}/held`, severity: 'critical', message }],
+  ];
 }

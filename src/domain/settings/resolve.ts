@@ -180,24 +180,40 @@ function stepProblems(steps: readonly Step[]): readonly Problem[] {
     return [{ code: 'plan', path, message: `The steps' percentages must rise, and are ${weights.join(', ')}.` }];
   }
   if (weights.at(-1) !== 100) {
-    return [{ code: 'plan', path, message: `The last step must be 100 percent, and is ${weights.at(-1) ?? 'missing'}; add a step of 100.` }];
+    return [
+      { code: 'plan', path, message: `The last step must be 100 percent, and is ${weights.at(-1) ?? 'missing'}; add a step of 100.` },
+    ];
   }
   if (weights.length < 2) {
-    return [{ code: 'plan', path, message: 'A canary needs a step below 100 percent, where it can be compared with stable. For none, use the strategy "immediate".' }];
+    return [
+      {
+        code: 'plan',
+        path,
+        message: 'A canary needs a step below 100 percent, where it can be compared with stable. For none, use the strategy "immediate".',
+      },
+    ];
   }
   return [];
 }
 
 function notOffered(key: string, value: string, offered: readonly string[]): Problem {
   const list = offered.map((name) => `"${name}"`).join(' and ');
-  return { code: 'not-in-effect', path: `/${key.replaceAll('.', '/')}`, message: `${key} "${value}" is not offered in this version; there is ${list}.` };
+  return {
+    code: 'not-in-effect',
+    path: `/${key.replaceAll('.', '/')}`,
+    message: `${key} "${value}" is not offered in this version; there is ${list}.`,
+  };
 }
 
 /** Keys that make sense in some of the three kinds of settings files only. */
 export function misplacedKeys(written: WrittenSettings, kind: 'repository' | 'policy' | 'service'): readonly Problem[] {
   const problems: Problem[] = [];
   if (kind !== 'repository' && written.actuator?.max_concurrent_deployments !== undefined) {
-    problems.push({ code: 'unknown-key', path: '/actuator/max_concurrent_deployments', message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.' });
+    problems.push({
+      code: 'unknown-key',
+      path: '/actuator/max_concurrent_deployments',
+      message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.',
+    });
   }
   if (kind === 'policy' && written.policy !== undefined) {
     problems.push({ code: 'unknown-key', path: '/policy', message: 'A policy can not name another policy.' });
