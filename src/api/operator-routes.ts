@@ -10,6 +10,7 @@ const base = '/api/v1/actuator';
 
 export function addOperatorRoutes(api: FastifyInstance, deps: ApiDeps): void {
   addQueries(api, deps);
+  addRecords(api, deps);
   addCommands(api, deps);
 }
 
@@ -41,6 +42,10 @@ function addQueries(api: FastifyInstance, deps: ApiDeps): void {
   api.get(`${base}/list-active`, { config: { role: 'viewer' } }, () => ({
     services: views(deps).filter((view) => view.deployment !== null),
   }));
+}
+
+function addRecords(api: FastifyInstance, deps: ApiDeps): void {
+  const { engine } = deps.controlPlane;
   api.get<{ Params: { id: string } }>(`${base}/deployments/:id`, { config: { role: 'viewer' } }, async (request, reply) => {
     const { id } = request.params;
     const view = views(deps).find((candidate) => candidate.deployment?.deployment_id === id || candidate.last_deployment?.id === id);

@@ -32,80 +32,63 @@ interface Series {
 
 const labels = ['service', 'model', 'deployment', 'route'] as const;
 
+type Label = (typeof labels)[number];
+
+interface Instruments {
+  readonly requests: Counter<Label | 'status'>;
+  readonly errors: Counter<Label | 'class'>;
+  readonly duration: Histogram<Label>;
+  readonly cost: Histogram<Label>;
+  readonly unpriced: Counter<Label>;
+  readonly excluded: Counter<'service' | 'deployment' | 'reason'>;
+  readonly refused: Counter<'code'>;
+  readonly skipped: Counter<'service'>;
+}
+
+function createInstruments(registry: Registry): Instruments {
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const histogram = (name: string, help: string, buckets: number[]): Histogram<Label> =>
+    new Histogram({ name, help, labelNames: labels, buckets, registers: [registry] });
+  return {
+    requests: counter('requests_total', 'Requests that count, by outcome.', [...labels, 'status']),
+    errors: counter('request_errors_total', 'Failed requests by class.', [...labels, 'class']),
+    duration: histogram('request_duration_seconds', 'Time to the last byte.', [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]),
+    cost: histogram('request_cost_usd', 'Cost of priced requests.', [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1]),
+    unpriced: counter('unpriced_requests_total', 'Answered requests whose cost is unknown.', labels),
+    excluded: counter('excluded_requests_total', 'Requests outside the error rate, by reason.', ['service', 'deployment', 'reason']),
+    refused: counter('refused_requests_total', 'Requests refused by the gateway, by code.', ['code']),
+    skipped: counter('rule_errors_total', 'Routing rules skipped because a field was missing.', ['service']),
+  };
+}
+
+/** Labels are resolved once for each series: that is most of what an increment costs. */
+function createSeries(instruments: Instruments, key: BucketKey): Series {
+  const values = { service: key.service, model: key.model, deployment: key.variant, route: key.route };
+  return {
+    row: { service: key.service, variant: key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
+    ok: instruments.requests.labels({ ...values, status: 'ok' }),
+    failed: instruments.requests.labels({ ...values, status: 'error' }),
+    duration: instruments.duration.labels(values),
+    cost: instruments.cost.labels(values),
+    unpriced: instruments.unpriced.labels(values),
+  };
+}
+
 /** Names and the label `deployment` (canary or stable) are those of the guide's dashboards and alerts. */
 export function createGatewayMetrics(gauges: { readonly connected: () => boolean; readonly leased: () => boolean }): GatewayMetrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({
-    name: 'requests_total',
-    help: 'Requests that count, by outcome.',
-    labelNames: [...labels, 'status'],
-    registers,
-  });
-  const errors = new Counter({
-    name: 'request_errors_total',
-    help: 'Failed requests by class.',
-    labelNames: [...labels, 'class'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'request_duration_seconds',
-    help: 'Time to the last byte.',
-    labelNames: labels,
-    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
-  });
-  const cost = new Histogram({
-    name: 'request_cost_usd',
-    help: 'Cost of priced requests.',
-    labelNames: labels,
-    buckets: [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1],
-    registers,
-  });
-  const unpriced = new Counter({
-    name: 'unpriced_requests_total',
-    help: 'Answered requests whose cost is unknown.',
-    labelNames: labels,
-    registers,
-  });
-  const excluded = new Counter({
-    name: 'excluded_requests_total',
-    help: 'Requests outside the error rate, by reason.',
-    labelNames: ['service', 'deployment', 'reason'],
-    registers,
-  });
-  const refused = new Counter({
-    name: 'refused_requests_total',
-    help: 'Requests refused by the gateway, by code.',
-    labelNames: ['code'],
-    registers,
-  });
-  const skipped = new Counter({
-    name: 'rule_errors_total',
-    help: 'Routing rules skipped because a field was missing.',
-    labelNames: ['service'],
-    registers,
-  });
+  const instruments = createInstruments(registry);
   gauge('actuator_gateway_connected', 'Whether the assignment stream is open.', gauges.connected, registry);
   gauge('actuator_gateway_lease_valid', 'Whether canary weights are in force.', gauges.leased, registry);
 
   const known = new Map<string, Series>();
   function seriesOf(key: BucketKey): Series {
     const name = `${key.service}\n${key.variant}\n${key.model}\n${key.route}`;
-    const present = known.get(name);
-    if (present !== undefined) return present;
-    const values = { service: key.service, model: key.model, deployment: key.variant, route: key.route };
-    const created: Series = {
-      row: { service: key.service, variant: key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
-      ok: requests.labels({ ...values, status: 'ok' }),
-      failed: requests.labels({ ...values, status: 'error' }),
-      duration: duration.labels(values),
-      cost: cost.labels(values),
-      unpriced: unpriced.labels(values),
-    };
-    known.set(name, created);
-    return created;
+    const series = known.get(name) ?? createSeries(instruments, key);
+    known.set(name, series);
+    return series;
   }
 
   return {
@@ -117,14 +100,15 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
       else {
         series.row.errors++;
         series.failed.inc();
-        errors.inc({ service: key.service, model: key.model, deployment: key.variant, route: key.route, class: outcome.failure });
+        const { service, model, variant, route } = key;
+        instruments.errors.inc({ service, model, deployment: variant, route, class: outcome.failure });
       }
       if (outcome.costUsd !== null) series.cost.observe(outcome.costUsd);
       else if (outcome.failure === null) series.unpriced.inc();
     },
-    excluded: (key, reason) => excluded.inc({ service: key.service, deployment: key.variant, reason }),
-    refused: (code) => refused.inc({ code }),
-    rulesSkipped: (service, count) => skipped.inc({ service }, count),
+    excluded: (key, reason) => instruments.excluded.inc({ service: key.service, deployment: key.variant, reason }),
+    refused: (code) => instruments.refused.inc({ code }),
+    rulesSkipped: (service, count) => instruments.skipped.inc({ service }, count),
     routing: () => [...known.values()].map(({ row }) => row),
     registry,
   };

@@ -4,7 +4,6 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
 import { mergeIntoYaml } from '../adapters/documents/edit.ts';
 import { readDocument, schemaProblems } from '../adapters/documents/reader.ts';
 import { parseYaml } from '../adapters/documents/yaml.ts';
@@ -19,10 +18,12 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { startPolling } from '../adapters/system/poll-schedule.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createApi } from '../api/server.ts';
+import type { DeployDeps } from '../app/commands/deploy.ts';
 import { createControlPlane, type ControlPlane, type ControlPlaneDeps } from '../app/control-plane.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { Log } from '../ports/log.ts';
 import type { Running, ServeOptions } from '../ports/programs.ts';
+import type { ConfigurationRepository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
 import { isLoopback } from './gateway.ts';
 import { keepGateway } from './gateway-child.ts';
@@ -43,62 +44,56 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const log = createLog(options.logLevel);
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
   const store = await openSqliteStore(join(options.dataDirectory, 'actuator.db'));
-  const holder = `${hostname()}/${process.pid}/${randomUUID()}`;
-  const term = await lead(store, holder, log);
-  const instance = await instanceOf(store);
-  const { repository, writer, branch } = await openGit(options);
-  const controlPlane = createControlPlane({
-    store,
-    repository,
-    writer,
-    branch,
-    notifier: createLogNotifier(log),
-    read: readDocument,
-    clock: systemClock,
-    rng: Math.random,
-    log,
-    term,
-    instance,
-    takeOver: options.takeOver,
-    onLost,
-  });
-  const api = createApi({
-    controlPlane,
-    deploy: { controlPlane, writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml },
-    store,
-    clock: systemClock,
-    log,
-    term,
-    version,
-    check: schemaProblems,
-  });
+  const leadership = await lead(store, log, onLost);
+  const controlPlane = await composeControlPlane(options, { store, log, term: leadership.term, onLost });
+  const api = createApi({ ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, check: schemaProblems });
   await ensureKey(store, options.dataDirectory, 'admin', 'admin');
-  const gatewayKey = await ensureKey(store, options.dataDirectory, 'gateway', 'gateway');
-  await controlPlane.start();
+  const key = await ensureKey(store, options.dataDirectory, 'gateway', 'gateway');
+  await controlPlane.controlPlane.start();
   const url = await api.listen({ host: options.host, port: options.port });
-  const rounds = startRounds({ store, holder, term, controlPlane, options, onLost, log });
+  const rounds = startRounds(controlPlane.controlPlane, options.pollSeconds, log);
+  leadership.whileLeading(() => controlPlane.controlPlane.renewLeases());
+  const { dataDirectory, gatewayPort, logLevel } = options;
   const gateway =
-    options.gatewayPort === null
-      ? null
-      : await keepGateway({
-          dataDirectory: options.dataDirectory,
-          port: options.gatewayPort,
-          controlPlane: url,
-          key: gatewayKey,
-          log,
-          logLevel: options.logLevel,
-        });
-  log.info({ url, gateway: gateway?.url ?? null, repository: options.repository, branch: options.branch, term }, 'control plane leads');
+    gatewayPort === null ? null : await keepGateway({ dataDirectory, port: gatewayPort, controlPlane: url, key, log, logLevel });
+  log.info({ url, gateway: gateway?.url ?? null, branch: options.branch, term: leadership.term }, 'control plane leads');
   return {
     url,
     async stop() {
       rounds();
       await gateway?.stop();
-      await close(api, controlPlane, repository);
-      await store.releaseLease(holder, term);
+      await api.close();
+      await controlPlane.controlPlane.stop();
+      await controlPlane.repository.close();
+      await leadership.release();
       await store.close();
     },
   };
+}
+
+interface Composed {
+  readonly controlPlane: ControlPlane;
+  readonly deploy: DeployDeps;
+  readonly repository: ConfigurationRepository;
+}
+
+async function composeControlPlane(
+  options: ServeOptions,
+  given: Pick<ControlPlaneDeps, 'store' | 'log' | 'term' | 'onLost'>,
+): Promise<Composed> {
+  const git = await openGit(options);
+  const controlPlane = createControlPlane({
+    ...given,
+    ...git,
+    notifier: createLogNotifier(given.log),
+    read: readDocument,
+    clock: systemClock,
+    rng: Math.random,
+    instance: await instanceOf(given.store),
+    takeOver: options.takeOver,
+  });
+  const deploy = { controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
+  return { controlPlane, deploy, repository: git.repository };
 }
 
 async function openGit(options: ServeOptions): Promise<Pick<ControlPlaneDeps, 'repository' | 'writer' | 'branch'>> {
@@ -115,20 +110,46 @@ async function openGit(options: ServeOptions): Promise<Pick<ControlPlaneDeps, 'r
   };
 }
 
-async function close(api: FastifyInstance, controlPlane: ControlPlane, repository: { close(): Promise<void> }): Promise<void> {
-  await api.close();
-  await controlPlane.stop();
-  await repository.close();
+interface Leadership {
+  readonly term: number;
+  /** Called every few seconds, each time after the lease was renewed. */
+  whileLeading(work: () => Promise<void>): void;
+  release(): Promise<void>;
 }
 
-/** Waits for the lease: a predecessor that was killed holds it for a few seconds more. */
-async function lead(store: Store, holder: string, log: Log): Promise<number> {
-  for (let waited = 0; ; waited++) {
-    const lease = await store.acquireLease(holder, leaseTtlMs);
-    if (lease !== null) return lease.term;
-    if (waited === 1) log.info({}, 'another control plane holds the lease of this store, waiting for it to end');
+/** Waits for the lease: a predecessor that was killed holds it for a few seconds more. Then renews it until released. */
+async function lead(store: Store, log: Log, onLost: (error: Error) => void): Promise<Leadership> {
+  const holder = `${hostname()}/${process.pid}/${randomUUID()}`;
+  let lease = await store.acquireLease(holder, leaseTtlMs);
+  if (lease === null) log.info({}, 'another control plane holds the lease of this store, waiting for it to end');
+  while (lease === null) {
     await sleep(250);
+    lease = await store.acquireLease(holder, leaseTtlMs);
   }
+  const { term } = lease;
+  let work: (() => Promise<void>) | null = null;
+  let workedAt = 0;
+  async function renew(): Promise<void> {
+    // Only who can write the journal's store may let a canary weight live on.
+    if (!(await store.renewLease(holder, term, leaseTtlMs)))
+      throw new StalledError('the lease of the store was lost to another control plane');
+    if (work === null || systemClock.now() - workedAt < gatewayLeaseMs) return;
+    workedAt = systemClock.now();
+    await work();
+  }
+  const timer = setInterval(() => {
+    renew().catch((thrown: unknown) => onLost(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
+  }, leaseRenewMs);
+  return {
+    term,
+    whileLeading: (given) => {
+      work = given;
+    },
+    async release() {
+      clearInterval(timer);
+      await store.releaseLease(holder, term);
+    },
+  };
 }
 
 async function instanceOf(store: Store): Promise<string> {
@@ -139,39 +160,13 @@ async function instanceOf(store: Store): Promise<string> {
   return created;
 }
 
-interface RoundDeps {
-  readonly store: Store;
-  readonly holder: string;
-  readonly term: number;
-  readonly controlPlane: ControlPlane;
-  readonly options: ServeOptions;
-  readonly onLost: (error: Error) => void;
-  readonly log: Log;
-}
-
-/** What happens again and again while we lead. The returned function ends it. */
-function startRounds(deps: RoundDeps): () => void {
-  const { store, controlPlane, log } = deps;
-  let gatewayLeaseAt = 0;
-  async function renew(): Promise<void> {
-    // Only who can write the journal's store may let a canary weight live on.
-    if (!(await store.renewLease(deps.holder, deps.term, leaseTtlMs)))
-      throw new StalledError('the lease of the store was lost to another control plane');
-    if (systemClock.now() - gatewayLeaseAt < gatewayLeaseMs) return;
-    gatewayLeaseAt = systemClock.now();
-    await controlPlane.renewLeases();
-  }
-  const renewal = setInterval(
-    () => void renew().catch((thrown: unknown) => deps.onLost(thrown instanceof Error ? thrown : new Error(messageOf(thrown)))),
-    leaseRenewMs,
-  );
-  const tick = setInterval(
-    () => void controlPlane.tick().catch((thrown: unknown) => log.error({ error: messageOf(thrown) }, 'tick failed')),
-    tickMs,
-  );
-  const polling = startPolling(deps.options.pollSeconds, () => controlPlane.poll());
+/** What happens again and again. The returned function ends it. */
+function startRounds(controlPlane: ControlPlane, pollSeconds: number, log: Log): () => void {
+  const tick = setInterval(() => {
+    controlPlane.tick().catch((thrown: unknown) => log.error({ error: messageOf(thrown) }, 'tick failed'));
+  }, tickMs);
+  const polling = startPolling(pollSeconds, () => controlPlane.poll());
   return () => {
-    clearInterval(renewal);
     clearInterval(tick);
     polling.stop();
   };

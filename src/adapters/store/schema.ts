@@ -28,7 +28,7 @@ export interface Tables {
 /** Form of the rows of `journal`; raised when old rows need translation. */
 export const journalVersion = 1;
 
-async function first(db: Kysely<unknown>): Promise<void> {
+async function decisionTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('journal')
     .addColumn('position', 'integer', (column) => column.primaryKey().autoIncrement())
@@ -54,6 +54,9 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('service', 'text', (column) => column.notNull())
     .addColumn('effect', 'text', (column) => column.notNull())
     .execute();
+}
+
+async function supportingTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('configurations')
     .addColumn('service', 'text', (column) => column.notNull())
@@ -92,6 +95,11 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', (column) => column.notNull())
     .addColumn('role', 'text', (column) => column.notNull())
     .execute();
+}
+
+async function first(db: Kysely<unknown>): Promise<void> {
+  await decisionTables(db);
+  await supportingTables(db);
 }
 
 export const migrations: Readonly<Record<string, Migration>> = {
