@@ -45,6 +45,8 @@ const windowMs = 5 * 60_000;
 const leastPerArm = 8;
 const longestBlockMs = 120_000;
 const failZ = 1.5;
+/** Metrics that share the error alpha, so that one more criterion does not make this one stricter. */
+const metricsJudged = 7;
 
 export function newJudge(now: Instant): JudgeState {
   return { evidence: noEvidence, block: noArmCounts, blockStartedAt: now, step: noArmCounts, total: noArmCounts, window: [] };
@@ -102,7 +104,7 @@ export function gateZ(weight: number): number {
 export function judge(state: JudgeState, criteria: Criteria, weight: number): Judgement {
   const { evidence, total } = state;
   const z = marginZ(evidence, criteria.maxErrorRateIncrease);
-  const lnENeeded = -Math.log(1 - criteria.confidenceLevel);
+  const lnENeeded = Math.log(metricsJudged / (1 - criteria.confidenceLevel));
   const [canaryRate, stableRate] = [rateOf(total.canary), rateOf(total.stable)];
   const found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'> = {
     criterion: 'error_rate',

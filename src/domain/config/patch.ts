@@ -18,7 +18,8 @@ export function diffPatch(from: unknown, to: unknown): readonly PatchOperation[]
 
 /** The document after `operations`; the one given is left as it is. Throws on a patch that does not fit. */
 export function applyPatch(document: unknown, operations: readonly PatchOperation[]): unknown {
-  const copy = structuredClone(document);
+  // Not structuredClone: it keeps a shared object shared, and an edit of one would be an edit of both.
+  const copy: unknown = JSON.parse(JSON.stringify(document));
   return fastJsonPatch.applyPatch(copy, structuredClone(operations) as Operation[], true).newDocument;
 }
 

@@ -1,0 +1,87 @@
+import type { Judgement, Verdict } from '../../src/domain/analysis/judge.ts';
+import type { Plan } from '../../src/domain/planning/plan.ts';
+import type { ServiceEvent } from '../../src/domain/rollout/event.ts';
+import type { Effect } from '../../src/domain/rollout/effect.ts';
+import { reduce } from '../../src/domain/rollout/reduce.ts';
+import { newService, type ServiceState } from '../../src/domain/rollout/state.ts';
+
+export function aPlan(change: Partial<Plan> = {}): Plan {
+  return {
+    kind: 'canary',
+    steps: [
+      { weight: 5, holdMs: 1000 },
+      { weight: 50, holdMs: 1000 },
+      { weight: 100, holdMs: 1000 },
+    ],
+    maxTotalMs: 60_000,
+    criteria: { maxErrorRateIncrease: 0.02, confidenceLevel: 0.95, minSampleSize: 10, criticalErrorRate: 0.1 },
+    autoRollback: true,
+    splitMethod: 'weighted_random',
+    blockMs: 1000,
+    settingsDigest: 'sha256:settings',
+    ...change,
+  };
+}
+
+export function aJudgement(verdict: Verdict, weight: number): Judgement {
+  return {
+    verdict,
+    criterion: 'error_rate',
+    detected_by: verdict === 'fail' ? 'sequential' : null,
+    reason: `it is ${verdict}`,
+    weight,
+    canary: { requests: 100, errors: 1, rate: 0.01 },
+    stable: { requests: 100, errors: 1, rate: 0.01 },
+    step_requests: 100,
+    step_requests_needed: 10,
+    delta: 0,
+    allowed_increase: 0.02,
+    margin_z: -3,
+    gate_z: 0,
+    ln_e: 0,
+    ln_e_needed: 3,
+    p_value: 1,
+    blocks: 3,
+  };
+}
+
+export function judged(verdict: Verdict, weight: number): ServiceEvent {
+  return { type: 'judged', judgement: aJudgement(verdict, weight), arrivedAt: 0 };
+}
+
+export function seen(digest: string, id: string, plan: Plan = aPlan()): ServiceEvent {
+  return { type: 'revision-seen', revision: { commit: `commit-${digest}-${id}`, digest }, deploymentId: id, plan, author: 'Ada' };
+}
+
+/** A service and its clock; every event goes through the real reducer. */
+export interface Bench {
+  state: ServiceState;
+  now: number;
+  readonly effects: Effect[];
+  take(event: ServiceEvent): Bench;
+  after(ms: number): Bench;
+}
+
+export function aService(): Bench {
+  const bench: Bench = {
+    state: newService('chat'),
+    now: 1_000_000,
+    effects: [],
+    take(event) {
+      const [state, effects] = reduce(bench.state, event, bench.now);
+      bench.state = state;
+      bench.effects.push(...effects);
+      return bench;
+    },
+    after(ms) {
+      bench.now += ms;
+      return bench;
+    },
+  };
+  return bench.take({ type: 'adopted', revision: { commit: 'c0', digest: 'good' } });
+}
+
+/** With a canary of digest `new` in its first step. */
+export function aCanary(plan: Plan = aPlan()): Bench {
+  return aService().take(seen('new', 'deploy-1', plan)).take({ type: 'slot-granted', stableIsBreaching: false });
+}
