@@ -15,14 +15,15 @@ export function addGatewayRoutes(api: FastifyInstance, deps: ApiDeps): void {
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     raw.flushHeaders();
     request.raw.socket.setNoDelay(true);
+    // Listened for before anything is awaited: a socket that closes meanwhile must not stay connected in our eyes.
+    const closed = new Promise<void>((resolve) => raw.on('close', resolve));
     const disconnect = await deps.controlPlane.connectGateway(name, ({ event, data }) => {
-      raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (!raw.destroyed) raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     });
     deps.log.info({ gateway: name, key: actorOf(request) }, 'gateway connected');
-    raw.on('close', () => {
-      disconnect();
-      deps.log.info({ gateway: name }, 'gateway disconnected');
-    });
+    await closed;
+    disconnect();
+    deps.log.info({ gateway: name }, 'gateway disconnected');
   });
 
   api.post(`${base}/acknowledgements`, { config: { role: 'gateway' } }, async (request, reply) => {

@@ -69,6 +69,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   async function start(): Promise<void> {
     await engine.load();
     await judging.load();
+    await parts.reconciler.restore();
     fleet.restore(JSON.parse((await deps.store.get('gateways')) ?? '[]') as GatewayView[]);
     engine.onTransition((notice) => {
       followUp.after(notice);
@@ -89,7 +90,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     poll: () => workers.poller.runNow(),
     async tick() {
       await judging.tick();
-      for (const state of engine.states()) await followUp.checkApplied(state);
+      await followUp.catchUp();
       await followUp.grantSlots();
     },
     async renewLeases() {
@@ -97,15 +98,20 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       await deps.store.put('gateways', JSON.stringify(fleet.known()));
     },
     async connectGateway(gateway, send) {
-      const all = await Promise.all(engine.states().map((state) => assignments.of(state)));
-      return fleet.connect(
-        gateway,
-        all.filter((assignment) => assignment !== null),
-        send,
-      );
+      // Connected first, told afterwards: a change in between reaches it, and an older assignment that comes late is ignored.
+      const disconnect = fleet.connect(gateway, send);
+      for (const { service } of engine.states()) {
+        const state = engine.state(service);
+        const assignment = state === undefined ? null : await assignments.of(state);
+        if (assignment !== null) send({ event: 'assignment', data: assignment });
+      }
+      return disconnect;
     },
     acknowledge: (answer) => acknowledge(deps, parts, answer),
-    takeBuckets: (batch) => judging.take(batch),
+    takeBuckets(batch) {
+      fleet.heardFrom(batch.gateway);
+      return judging.take(batch);
+    },
     problems: () => ({
       repository: workers.poller.problem()?.message ?? null,
       publication: workers.publisher.problem()?.message ?? null,
@@ -142,6 +148,7 @@ function assemble(deps: ControlPlaneDeps): Parts {
     engine,
     loader: createLoader(deps.repository, store, deps.read),
     onConfiguration: (service) => assignments.forget(service),
+    beforeBootstrap: () => refuseForeignRecord(deps),
     onSettings(accepted, problems) {
       settings.daemon = resolveDaemonSettings(accepted.repository);
       settings.problems = problems;
@@ -155,6 +162,15 @@ function assemble(deps: ControlPlaneDeps): Parts {
   };
   const followUp = createFollowUp({ engine, judging, fleet, assignments, clock, term, settings: () => settings.daemon, quietly });
   return { engine, judging, fleet, assignments, reconciler, followUp, settings, workers: createWorkers(deps, engine, judging, reconciler) };
+}
+
+/** An empty store beside a record of another one: adopting HEAD now would serve what may be in quarantine, or in the middle of a canary. */
+async function refuseForeignRecord({ branch, instance, takeOver }: ControlPlaneDeps): Promise<void> {
+  const cursor = await branch.cursor();
+  if (cursor === null || cursor.instance === instance || takeOver) return;
+  throw new StalledError(
+    `the status branch is written by another control plane (instance ${cursor.instance}), and this one's store is empty. Restore its data directory; or, to begin anew from what the branch holds, start with --take-over.`,
+  );
 }
 
 function createWorkers(deps: ControlPlaneDeps, engine: Engine, judging: Judging, reconciler: Reconciler): Parts['workers'] {
@@ -173,8 +189,10 @@ async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: 
   fleet.acknowledge(answer);
   const state = engine.state(answer.service);
   if (state === undefined) return;
-  if (answer.applied) await followUp.checkApplied(state);
-  else if (answer.term === deps.term) {
+  if (!answer.applied)
+    deps.log.error({ gateway: answer.gateway, service: answer.service, problems: answer.problems }, 'a gateway refused its assignment');
+  await followUp.checkApplied(state);
+  if (!answer.applied && answer.term === deps.term) {
     await engine.dispatch(
       answer.service,
       { type: 'gateway-refused', generation: answer.generation, gateway: answer.gateway, problems: answer.problems },

@@ -29,6 +29,9 @@ export interface ControlLink {
   close(): Promise<void>;
 }
 
+class RefusedError extends Error {}
+
+const heartbeatSeconds = 10;
 /** Ten minutes of buckets are kept while the control plane is away. */
 const keptBatches = 600;
 
@@ -140,18 +143,35 @@ async function post(options: ControlLinkOptions, path: string, value: object): P
     bodyTimeout: 5000,
   });
   await body.dump();
+  if (statusCode === 400 || statusCode === 413) throw new RefusedError(`the control plane answered ${statusCode} to ${path}`);
   if (statusCode >= 300) throw new Error(`the control plane answered ${statusCode} to ${path}`);
+}
+
+/** A batch that is refused as such would be refused again and hold up all that come after it. */
+async function shipOne(options: ControlLinkOptions, batch: BucketBatch): Promise<void> {
+  try {
+    await post(options, 'buckets', batch);
+  } catch (thrown) {
+    if (!(thrown instanceof RefusedError)) throw thrown;
+    options.log.error({ error: thrown.message, seq: batch.seq }, 'measurements refused by the control plane, dropped');
+  }
 }
 
 /** Numbered, in order, until each is taken. A batch may arrive twice; its number tells. */
 function createShipper(options: ControlLinkOptions): { ship(): Promise<void> } {
   const waiting: BucketBatch[] = [];
   let seq = 0;
+  let sinceLast = 0;
   let busy = false;
   return {
     async ship() {
       const buckets = options.recorder.take();
-      if (buckets.length > 0) waiting.push({ gateway: options.gateway, epoch: options.epoch, seq: ++seq, buckets });
+      // An empty batch now and then is the sign of life that keeps the lease.
+      const isDue = ++sinceLast >= heartbeatSeconds;
+      if (buckets.length > 0 || (isDue && waiting.length === 0)) {
+        sinceLast = 0;
+        waiting.push({ gateway: options.gateway, epoch: options.epoch, seq: ++seq, buckets });
+      }
       if (waiting.length > keptBatches) {
         waiting.shift();
         options.log.warn({}, 'measurements dropped, the control plane is away for too long');
@@ -160,7 +180,7 @@ function createShipper(options: ControlLinkOptions): { ship(): Promise<void> } {
       busy = true;
       try {
         for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-          await post(options, 'buckets', next);
+          await shipOne(options, next);
           // Not whatever is first: the one just sent may have been dropped for its age meanwhile.
           if (waiting[0] === next) waiting.shift();
         }

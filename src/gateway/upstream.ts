@@ -63,9 +63,14 @@ export function callUpstream(
         controller = started;
         if (settled) started.abort(new Error('the client left'));
       },
-      onResponseStart(_controller, code, headers) {
+      onResponseStart(current, code, headers) {
         if (code < 200) return;
         status = code;
+        if (code >= 300 && code < 400) {
+          // A redirect is never followed: the key and the prompt would go to wherever it points.
+          current.abort(new Error('redirect'));
+          return;
+        }
         response.writeHead(code, { ...passed(headers), ...order.replyHeaders });
         // Status and headers leave at once: a stream's client may wait for them.
         if (order.stream) response.flushHeaders();
@@ -82,7 +87,7 @@ export function callUpstream(
       },
       onResponseError(_controller, error) {
         if (settled) return;
-        const failure = response.headersSent ? 'truncated' : failureOf(error);
+        const failure = response.headersSent ? 'truncated' : status === null ? failureOf(error) : 'upstream_3xx';
         settle(failure);
         replyToFailure(response, failure, order);
       },
@@ -139,6 +144,8 @@ function replyToFailure(response: ServerResponse, failure: string, order: Upstre
   const timeout = failure === 'timeout';
   const message = timeout
     ? `The provider "${order.model.provider}" did not answer within ${order.timeoutMs} ms.`
-    : `The provider "${order.model.provider}" could not be reached.`;
+    : failure === 'upstream_3xx'
+      ? `The provider "${order.model.provider}" answered with a redirect, which is not followed; its base_url is wrong.`
+      : `The provider "${order.model.provider}" could not be reached.`;
   sendRefusal(response, { status: timeout ? 504 : 502, code: failure, message, source: 'provider' }, order.replyHeaders);
 }

@@ -55,11 +55,16 @@ function parseUsage(text: string): Usage | null {
     const usage: unknown = JSON.parse(text);
     if (!isObject(usage)) return null;
     const [input, output] = [usage['prompt_tokens'], usage['completion_tokens'] ?? 0];
-    if (typeof input !== 'number' || typeof output !== 'number') return null;
+    if (!isCount(input) || !isCount(output)) return null;
     return { inputTokens: input, outputTokens: output };
   } catch {
     return null;
   }
+}
+
+/** A provider's numbers are not to be trusted: an infinite one would make the bucket unreadable. */
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** US dollars; null when the price or the usage is unknown. */

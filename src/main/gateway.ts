@@ -13,6 +13,7 @@ import { openControlLink } from '../gateway/control-link.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { createRecorder } from '../gateway/recorder.ts';
 import { createGatewayServer } from '../gateway/server.ts';
+import type { Log } from '../ports/log.ts';
 import type { GatewayOptions, Running } from '../ports/programs.ts';
 
 export function isLoopback(host: string): boolean {
@@ -30,6 +31,7 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
   const file = join(options.dataDirectory, `assignments-${options.name}.json`);
   const table = createAssignmentTable({ environment: process.env, rng: Math.random, now: () => performance.now() });
   for (const assignment of loadAssignments(file, check)) table.apply(assignment);
+  const persistence = createPersistence(() => saveAssignments(file, table.assignments()), log);
   const recorder = createRecorder();
   const upstream = new Agent({ connections: 256, pipelining: 1, keepAliveTimeout: 30_000 });
   const control = new Agent({ connections: 4 });
@@ -43,13 +45,7 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
     log,
     checkAssignment: check,
     epoch: randomUUID(),
-    persist() {
-      try {
-        saveAssignments(file, table.assignments());
-      } catch (thrown) {
-        log.error({ error: messageOf(thrown) }, 'assignments not kept on disk');
-      }
-    },
+    persist: () => persistence.soon(),
   });
   const server = createGatewayServer({ table, recorder, metrics, agent: upstream, gateway: options.name, connected: link.connected, log });
   await new Promise<void>((resolve, reject) => {
@@ -70,7 +66,29 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
       clearInterval(idle);
       server.closeAllConnections();
       await link.close();
+      persistence.flush();
       await Promise.all([upstream.close(), control.destroy()]);
     },
+  };
+}
+
+/** Written at most every half second: a snapshot of thousands of assignments must not stall the requests under way. */
+function createPersistence(save: () => void, log: Log): { soon(): void; flush(): void } {
+  let timer: NodeJS.Timeout | null = null;
+  function flush(): void {
+    if (timer === null) return;
+    clearTimeout(timer);
+    timer = null;
+    try {
+      save();
+    } catch (thrown) {
+      log.error({ error: messageOf(thrown) }, 'assignments not kept on disk');
+    }
+  }
+  return {
+    soon() {
+      timer ??= setTimeout(flush, 500);
+    },
+    flush,
   };
 }

@@ -33,6 +33,7 @@ export function aJudgement(verdict: Verdict, weight: number): Judgement {
     canary: { requests: 100, errors: 1, rate: 0.01 },
     stable: { requests: 100, errors: 1, rate: 0.01 },
     step_requests: 100,
+    step_errors: 1,
     step_requests_needed: 10,
     delta: 0,
     allowed_increase: 0.02,
@@ -83,5 +84,7 @@ export function aService(): Bench {
 
 /** With a canary of digest `new` in its first step. */
 export function aCanary(plan: Plan = aPlan()): Bench {
-  return aService().take(seen('new', 'deploy-1', plan)).take({ type: 'slot-granted', stableIsBreaching: false });
+  return aService()
+    .take(seen('new', 'deploy-1', plan))
+    .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 });
 }

@@ -19,17 +19,31 @@ let gateway: Running;
 let directory: string;
 
 async function start(): Promise<Running> {
-  return runGateway({ name: 'g1', controlPlane: control.url, key: 'k', host: '127.0.0.1', port: 0, dataDirectory: directory, logLevel: 'silent' });
+  return runGateway({
+    name: 'g1',
+    controlPlane: control.url,
+    key: 'k',
+    host: '127.0.0.1',
+    port: 0,
+    dataDirectory: directory,
+    logLevel: 'silent',
+  });
 }
 
 /** Serves the assignment, and waits until the gateway has said so. */
 async function serve(assignment: ReturnType<typeof anAssignment>): Promise<void> {
   control.assign(assignment);
-  await until('acknowledged', () => control.acknowledgements.find((answer) => answer.service === assignment.service && answer.generation === assignment.generation));
+  await until('acknowledged', () =>
+    control.acknowledgements.find((answer) => answer.service === assignment.service && answer.generation === assignment.generation),
+  );
 }
 
 function chat(body: object, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ messages: [{ role: 'user', content: 'Why?' }], ...body }) });
+  return fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ messages: [{ role: 'user', content: 'Why?' }], ...body }),
+  });
 }
 
 async function buckets(enough: (all: readonly Bucket[]) => boolean): Promise<readonly Bucket[]> {
@@ -59,16 +73,37 @@ afterEach(async () => {
 
 describe('a request', () => {
   it('gets model, parameters and template of the configuration, and passes the rest through', async () => {
-    await serve(anAssignment(1, 0, aServing(provider.url, { prompt_template: 'Be brief.', parameters: { temperature: 0.2, max_tokens: 7 } })));
+    await serve(
+      anAssignment(1, 0, aServing(provider.url, { prompt_template: 'Be brief.', parameters: { temperature: 0.2, max_tokens: 7 } })),
+    );
 
-    const response = await chat({ model: 'chat', temperature: 1.9, max_completion_tokens: 99, top_k: 3, tools: [{ type: 'function', function: { name: 'f' } }] });
+    const response = await chat({
+      model: 'chat',
+      temperature: 1.9,
+      max_completion_tokens: 99,
+      top_k: 3,
+      tools: [{ type: 'function', function: { name: 'f' } }],
+    });
 
     assert.equal(response.status, 200);
     assert.equal(response.headers.get('x-actuator-variant'), 'stable');
     assert.equal(response.headers.get('x-actuator-revision'), 'stable-commi+stable1');
     assert.match(response.headers.get('x-actuator-request-id') ?? '', /^req-/);
     const sent = provider.lastBody();
-    assert.deepEqual({ ...sent, tools: 1 }, { model: 'gpt-4', temperature: 0.2, max_tokens: 7, top_k: 3, tools: 1, messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Why?' }] });
+    assert.deepEqual(
+      { ...sent, tools: 1 },
+      {
+        model: 'gpt-4',
+        temperature: 0.2,
+        max_tokens: 7,
+        top_k: 3,
+        tools: 1,
+        messages: [
+          { role: 'system', content: 'Be brief.' },
+          { role: 'user', content: 'Why?' },
+        ],
+      },
+    );
   });
 
   it('has its question and context put into the template, and taken out of the metadata', async () => {
@@ -86,7 +121,9 @@ describe('a request', () => {
       { condition: 'task.quality_required > 0.9', model: 'gpt-4', parameters: {} },
       { condition: "task.complexity == 'low'", model: 'cheap', parameters: { temperature: 0.1 } },
     ];
-    await serve(anAssignment(1, 0, aServing(provider.url, { rules, models: { 'gpt-4': model, cheap: { ...model, upstream_model: 'cheap' } } })));
+    await serve(
+      anAssignment(1, 0, aServing(provider.url, { rules, models: { 'gpt-4': model, cheap: { ...model, upstream_model: 'cheap' } } })),
+    );
 
     await chat({ model: 'chat', metadata: { complexity: 'low' } });
     assert.equal(provider.lastBody()?.['model'], 'cheap');
@@ -115,7 +152,10 @@ describe('a request', () => {
     assert.equal((await chat({ model: 'old-chat' })).headers.get('x-actuator-service'), 'chat');
     assert.equal((await chat({ model: 'whatever' }, { 'x-actuator-service': 'chat' })).status, 200);
     const models = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: { id: string }[] };
-    assert.deepEqual(models.data.map((model) => model.id), ['chat', 'old-chat']);
+    assert.deepEqual(
+      models.data.map((model) => model.id),
+      ['chat', 'old-chat'],
+    );
   });
 
   it('that is bad gets an answer that helps', async () => {
@@ -126,7 +166,10 @@ describe('a request', () => {
     assert.match(await unknown.text(), /Did you mean \\"chat\\"/);
     const noJson = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: 'x' });
     assert.equal(noJson.status, 400);
-    const large = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: 'x'.repeat(11 * 1024 * 1024) }).then((response) => response.status, () => 413);
+    const large = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: 'x'.repeat(11 * 1024 * 1024) }).then(
+      (response) => response.status,
+      () => 413,
+    );
     assert.equal(large, 413);
     assert.equal((await fetch(`${gateway.url}/nope`)).status, 404);
   });
@@ -138,16 +181,30 @@ describe('an answer', () => {
     const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'x', maxRetries: 0 });
 
     let text = '';
-    for await (const chunk of await client.chat.completions.create({ model: 'chat', stream: true, messages: [{ role: 'user', content: 'hi' }] })) text += chunk.choices[0]?.delta.content ?? '';
+    for await (const chunk of await client.chat.completions.create({
+      model: 'chat',
+      stream: true,
+      messages: [{ role: 'user', content: 'hi' }],
+    }))
+      text += chunk.choices[0]?.delta.content ?? '';
     const plain = await client.chat.completions.create({ model: 'chat', messages: [{ role: 'user', content: 'hi' }] });
 
     assert.equal(text, 'All is well. '.repeat(5));
     assert.equal(plain.choices[0]?.message.content, 'All is well.');
     const all = await buckets((list) => list.reduce((sum, bucket) => sum + bucket.requests, 0) === 2);
-    assert.deepEqual(all.map((bucket) => meanOf(bucket.output_tokens)), all.map(() => 40));
-    assert.equal(all.reduce((sum, bucket) => sum + bucket.cost_usd.n, 0), 2);
+    assert.deepEqual(
+      all.map((bucket) => meanOf(bucket.output_tokens)),
+      all.map(() => 40),
+    );
+    assert.equal(
+      all.reduce((sum, bucket) => sum + bucket.cost_usd.n, 0),
+      2,
+    );
     assert.equal(meanOf(all[0]!.cost_usd), 25 + 80);
-    assert.equal(all.reduce((sum, bucket) => sum + bucket.first_token_ms.bins.length / 2, 0), 1);
+    assert.equal(
+      all.reduce((sum, bucket) => sum + bucket.first_token_ms.bins.length / 2, 0),
+      1,
+    );
   });
 
   it('of an unpriced model costs null, which is counted, and never 0', async () => {
@@ -217,7 +274,11 @@ describe('a client that leaves', () => {
     await Promise.all(
       Array.from({ length: 300 }, async () => {
         const abort = new AbortController();
-        const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: 'chat', stream: true, messages: [] }), signal: abort.signal });
+        const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+          method: 'POST',
+          body: JSON.stringify({ model: 'chat', stream: true, messages: [] }),
+          signal: abort.signal,
+        });
         await response.body?.getReader().read();
         abort.abort();
       }),
@@ -227,8 +288,14 @@ describe('a client that leaves', () => {
     provider.set('gpt-4', { chunks: 1, chunkMs: 1 });
     assert.equal((await chat({ model: 'chat' })).status, 200);
     const all = await buckets((list) => list.some((bucket) => bucket.requests === 1));
-    assert.equal(all.reduce((sum, bucket) => sum + (bucket.excluded['client_left'] ?? 0), 0), 300);
-    assert.equal(all.reduce((sum, bucket) => sum + bucket.requests, 0), 1);
+    assert.equal(
+      all.reduce((sum, bucket) => sum + (bucket.excluded['client_left'] ?? 0), 0),
+      300,
+    );
+    assert.equal(
+      all.reduce((sum, bucket) => sum + bucket.requests, 0),
+      1,
+    );
   });
 });
 
@@ -251,7 +318,8 @@ describe('assignments', () => {
         if (response.status !== 200 || text === '' || variant === null || !revision.startsWith(variant)) failed++;
       }
     });
-    for (let generation = 2; generation <= 51; generation++) await serve(anAssignment(generation, (generation * 7) % 101, aServing(provider.url)));
+    for (let generation = 2; generation <= 51; generation++)
+      await serve(anAssignment(generation, (generation * 7) % 101, aServing(provider.url)));
     done = true;
     await Promise.all(clients);
 
@@ -265,9 +333,14 @@ describe('assignments', () => {
     control.assign(anAssignment(4, 0, aServing(provider.url)));
     await serve({ ...anAssignment(1, 0, aServing(provider.url)), term: 2 });
 
-    const stats = (await (await fetch(`${gateway.url}/api/v1/routing/stats`)).json()) as { services: { term: number; generation: number }[] };
+    const stats = (await (await fetch(`${gateway.url}/api/v1/routing/stats`)).json()) as {
+      services: { term: number; generation: number }[];
+    };
     assert.deepEqual([stats.services[0]?.term, stats.services[0]?.generation], [2, 1]);
-    assert.equal(control.acknowledgements.some((answer) => answer.generation === 4), false);
+    assert.equal(
+      control.acknowledgements.some((answer) => answer.generation === 4),
+      false,
+    );
   });
 
   it('that can not be served are refused with the reason, and the one before stays', async () => {
@@ -322,7 +395,10 @@ describe('buckets', () => {
 
     await until('both batches', () => control.batches.some((batch) => batch.seq === 2), 10_000);
 
-    assert.deepEqual(control.batches.map((batch) => batch.seq), [1, 1, 2]);
+    assert.deepEqual(
+      control.batches.map((batch) => batch.seq),
+      [1, 1, 2],
+    );
     assert.deepEqual(control.batches[0], control.batches[1]);
   });
 });

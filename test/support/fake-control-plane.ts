@@ -26,7 +26,8 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
   let isUp = true;
   let leaseSeconds: number | null = null;
   let answersToLose = 0;
-  const write = (stream: ServerResponse, event: string, data: object): void => void stream.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  const write = (stream: ServerResponse, event: string, data: object): void =>
+    void stream.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   const server = createServer((request, response) => {
     if (!isUp) return void response.writeHead(503).end();
     const path = (request.url ?? '').split('?')[0];
@@ -105,7 +106,12 @@ export function aServing(baseUrl: string, change: Partial<AssignmentServing> = {
 }
 
 /** Canary of weight `weight` over a stable of the same provider; both name their digest. */
-export function anAssignment(generation: number, weight: number, stable: AssignmentServing, canary: AssignmentServing = stable): Assignment {
+export function anAssignment(
+  generation: number,
+  weight: number,
+  stable: AssignmentServing,
+  canary: AssignmentServing = stable,
+): Assignment {
   const variant = (name: 'canary' | 'stable', share: number, serving: AssignmentServing): Assignment['variants'][number] => ({
     name,
     weight: share,
@@ -113,12 +119,24 @@ export function anAssignment(generation: number, weight: number, stable: Assignm
     digest: `sha256:${name}${generation}`,
     serving,
   });
-  const variants = weight > 0 ? [variant('canary', weight, canary), variant('stable', 100 - weight, stable)] : [variant('stable', 100, stable)];
-  return { service: 'chat', term: 1, generation, deployment_id: weight > 0 ? 'deploy-20260101-001' : null, split: { method: 'weighted_random' }, variants };
+  const variants =
+    weight > 0 ? [variant('canary', weight, canary), variant('stable', 100 - weight, stable)] : [variant('stable', 100, stable)];
+  return {
+    service: 'chat',
+    term: 1,
+    generation,
+    deployment_id: weight > 0 ? 'deploy-20260101-001' : null,
+    split: { method: 'weighted_random' },
+    variants,
+  };
 }
 
 /** Waits until `check` gives something; throws after five seconds. */
-export async function until<T>(what: string, check: () => T | null | undefined | false | Promise<T | null | undefined | false>, limitMs = 5000): Promise<T> {
+export async function until<T>(
+  what: string,
+  check: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+  limitMs = 5000,
+): Promise<T> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const found = await check();

@@ -56,6 +56,7 @@ export function gitEnvironment(access: RemoteAccess | null): Record<string, stri
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: '/nonexistent',
     LC_ALL: 'C',
+    ACTUATOR_GIT_SECONDS: process.env['ACTUATOR_GIT_SECONDS'] ?? '300',
     GIT_TERMINAL_PROMPT: '0',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',

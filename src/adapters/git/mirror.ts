@@ -49,7 +49,8 @@ const configuration = `[core]
 	auto = false
 `;
 
-const commitCap = 1024 * 1024;
+/** A message may be very long; it must not stop the walk over it. */
+const commitCap = 256 * 1024 * 1024;
 const fetchesPerRepack = 200;
 
 /** Checks git's version, makes the mirror if there is none, and throws StalledError when it can't be used. */

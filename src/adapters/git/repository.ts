@@ -121,7 +121,17 @@ async function assemble(
       file: `services/${oneLine(entry.name, 100)}`,
       message: 'A service is named by lower-case letters, digits, dots, dashes and underscores; this folder is not looked at.',
     }));
-  if (bad.length > 0) problems.set('', bad);
+  const links = [
+    ...root.filter((entry) => ['actuator.yaml', 'models.yaml'].includes(entry.name) && !isPlainFile(entry)),
+    ...policyFiles
+      .filter((entry) => entry.name.endsWith('.yaml') && !isPlainFile(entry))
+      .map((entry) => ({ ...entry, name: `policies/${entry.name}` })),
+  ].map((entry): Problem => ({
+    code: 'unsafe-tree',
+    file: oneLine(entry.name, 100),
+    message: 'Only plain files are read: no symbolic links, no submodules.',
+  }));
+  if (bad.length + links.length > 0) problems.set('', [...bad, ...links]);
   const read = await Promise.all(named.map(filesOfService));
   named.forEach((entry, index) => {
     const found = read[index];

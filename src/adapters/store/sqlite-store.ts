@@ -15,6 +15,9 @@ const leaseName = 'leader';
 /** The database's clock, so that replicas with clocks apart agree on when a lease is over. */
 const databaseNow = sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
 
+/** At least the time, so that terms go on rising after a store was lost or put back from a backup; gateways ignore lower ones. */
+const nextTerm = sql<number>`cast(unixepoch() as integer)`;
+
 /** Opens and migrates. Throws when the file is no database of ours, or of a newer version. */
 export async function openSqliteStore(file: string): Promise<Store> {
   const db: Database = new Kysely<Tables>({ dialect: nodeSqliteDialect(file) });
@@ -34,11 +37,15 @@ function leases(db: Database): Pick<Store, 'acquireLease' | 'renewLease' | 'rele
     async acquireLease(holder, ttlMs): Promise<Lease | null> {
       const row = await db
         .insertInto('leases')
-        .values({ name: leaseName, holder, term: 1, expires: sql`${databaseNow} + ${ttlMs}` })
+        .values({ name: leaseName, holder, term: nextTerm, expires: sql`${databaseNow} + ${ttlMs}` })
         .onConflict((conflict) =>
           conflict
             .column('name')
-            .doUpdateSet((eb) => ({ holder, term: sql`${eb.ref('leases.term')} + 1`, expires: sql`${databaseNow} + ${ttlMs}` }))
+            .doUpdateSet((eb) => ({
+              holder,
+              term: sql`max(${eb.ref('leases.term')} + 1, ${nextTerm})`,
+              expires: sql`${databaseNow} + ${ttlMs}`,
+            }))
             .where((eb) => eb.or([eb('leases.holder', '=', holder), eb('leases.expires', '<=', databaseNow)])),
         )
         .returning('term')

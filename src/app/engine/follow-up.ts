@@ -25,6 +25,8 @@ export interface FollowUp {
   grantSlots(): Promise<void>;
   /** Tells the reducer when every gateway has what it waits for. */
   checkApplied(state: ServiceState): Promise<void>;
+  /** Makes good what got lost: late timers, answers of gateways. Called every second or so. */
+  catchUp(): Promise<void>;
   /** Sets the timer of a service that was restored from the store. */
   resume(state: ServiceState): void;
   stop(): void;
@@ -42,15 +44,31 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
     const pending = states.filter((state) => state.active?.phase.name === 'pending');
     for (const state of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
       if (free-- <= 0) return;
-      await engine.dispatch(state.service, { type: 'slot-granted', stableIsBreaching: deps.judging.stableIsBreaching(state) }, actor);
+      await engine.dispatch(state.service, { type: 'slot-granted', ...deps.judging.stableNow(state) }, actor);
     }
   }
 
   async function checkApplied(state: ServiceState): Promise<void> {
+    const version = { term: deps.term, generation: state.generation };
     const phase = state.active?.phase;
-    const waits = phase?.name === 'promoting' || (phase?.name === 'rolling-back' && !phase.trafficReturned);
-    if (!waits || !fleet.hasApplied(state.service, { term: deps.term, generation: state.generation })) return;
+    const isDone =
+      phase?.name === 'promoting'
+        ? fleet.hasApplied(state.service, version)
+        : waitsForTraffic(state) && fleet.hasSettled(state.service, version);
+    if (!isDone) return;
     await engine.dispatch(state.service, { type: 'applied', generation: state.generation }, actor);
+  }
+
+  async function catchUp(): Promise<void> {
+    const now = deps.clock.now();
+    for (const state of engine.states()) {
+      const due = nextWake(state);
+      if (due !== null && due <= now) await engine.dispatch(state.service, { type: 'woken' }, 'clock');
+      if (state.active?.phase.name !== 'promoting' && !waitsForTraffic(state)) continue;
+      const assignment = await deps.assignments.of(state);
+      if (assignment !== null) fleet.remind(assignment);
+      await checkApplied(engine.state(state.service) ?? state);
+    }
   }
 
   async function assign(state: ServiceState): Promise<void> {
@@ -76,9 +94,14 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
     },
     grantSlots: grantInTurn,
     checkApplied,
+    catchUp,
     resume: (state) => wakes.set(state.service, nextWake(state)),
     stop: () => wakes.stop(),
   };
+}
+
+function waitsForTraffic(state: ServiceState): boolean {
+  return state.active?.phase.name === 'rolling-back' && !state.active.phase.trafficReturned;
 }
 
 /** One timer a service. */

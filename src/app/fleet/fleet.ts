@@ -3,7 +3,9 @@ import type { Instant } from '../../base/time.ts';
 import type { Acknowledgement, Assignment } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-export const leaseMs = 60_000;
+const leaseMs = 60_000;
+/** Gateways give a sign of life every 10 s. */
+const silenceMs = 30_000;
 
 export interface GatewayView {
   readonly gateway: string;
@@ -17,6 +19,8 @@ export type StreamMessage =
 interface Gateway {
   send: ((message: StreamMessage) => void) | null;
   leaseUntil: Instant;
+  heardAt: Instant;
+  readonly refused: Map<string, Version>;
   readonly acknowledged: Map<string, Version>;
 }
 
@@ -26,12 +30,18 @@ interface Version {
 }
 
 export interface Fleet {
-  /** Sends the gateway everything, then every change. The returned function ends that. A second connection of a name replaces the first. */
-  connect(gateway: string, snapshot: readonly Assignment[], send: (message: StreamMessage) => void): () => void;
+  /** From now on the gateway is told of every change. The returned function ends that. A second connection of a name replaces the first. */
+  connect(gateway: string, send: (message: StreamMessage) => void): () => void;
   broadcast(assignment: Assignment): void;
+  /** Tells it once more to those that have neither acknowledged nor refused it: an answer can be lost. */
+  remind(assignment: Assignment): void;
   acknowledge(answer: Acknowledgement): void;
+  /** A sign of life. Without one the lease of a gateway lapses, however open its socket looks. */
+  heardFrom(gateway: string): void;
   /** Every gateway that may still serve something older has acknowledged at least this version. */
   hasApplied(service: string, version: Version): boolean;
+  /** The same, counting gateways that have refused it: those never served what came before it either. */
+  hasSettled(service: string, version: Version): boolean;
   /** Extends the lease of all connected gateways; only a leader that can write its journal calls this. */
   renewLeases(): void;
   /** Gateways whose lease may still run, for a successor. */
@@ -46,17 +56,23 @@ export function createFleet(clock: Clock): Fleet {
   function entry(name: string): Gateway {
     const known = gateways.get(name);
     if (known !== undefined) return known;
-    const created: Gateway = { send: null, leaseUntil: 0, acknowledged: new Map() };
+    const created: Gateway = { send: null, leaseUntil: 0, heardAt: 0, refused: new Map(), acknowledged: new Map() };
     gateways.set(name, created);
     return created;
   }
 
+  /** Without a lease a gateway serves stable, and begins with the newest assignments when it comes back. */
+  function leased(): readonly Gateway[] {
+    const now = clock.now();
+    return [...gateways.values()].filter((gateway) => gateway.leaseUntil > now);
+  }
+
   return {
-    connect(name, snapshot, send) {
+    connect(name, send) {
       const gateway = entry(name);
       gateway.send = send;
+      gateway.heardAt = clock.now();
       gateway.leaseUntil = clock.now() + leaseMs;
-      for (const data of snapshot) send({ event: 'assignment', data });
       send({ event: 'lease', data: { seconds: leaseMs / 1000 } });
       return () => {
         if (gateway.send === send) gateway.send = null;
@@ -65,25 +81,26 @@ export function createFleet(clock: Clock): Fleet {
     broadcast(data) {
       for (const { send } of gateways.values()) send?.({ event: 'assignment', data });
     },
+    remind(data) {
+      for (const gateway of gateways.values()) if (!hasAnswered(gateway, data.service, data)) gateway.send?.({ event: 'assignment', data });
+    },
+    heardFrom(name) {
+      const gateway = gateways.get(name);
+      if (gateway !== undefined) gateway.heardAt = clock.now();
+    },
     acknowledge(answer) {
-      if (!answer.applied) return;
-      const { acknowledged } = entry(answer.gateway);
-      const present = acknowledged.get(answer.service);
+      const gateway = entry(answer.gateway);
+      gateway.heardAt = clock.now();
+      const answers = answer.applied ? gateway.acknowledged : gateway.refused;
+      const present = answers.get(answer.service);
       if (present === undefined || !isAtLeast(present, answer))
-        acknowledged.set(answer.service, { term: answer.term, generation: answer.generation });
+        answers.set(answer.service, { term: answer.term, generation: answer.generation });
     },
-    hasApplied(service, version) {
-      const now = clock.now();
-      return [...gateways.values()].every((gateway) => {
-        // Without a lease it serves stable; when it comes back it begins with the newest assignments.
-        if (gateway.send === null && gateway.leaseUntil <= now) return true;
-        const acknowledged = gateway.acknowledged.get(service);
-        return acknowledged !== undefined && isAtLeast(acknowledged, version);
-      });
-    },
+    hasApplied: (service, version) => leased().every((gateway) => covers(gateway.acknowledged, service, version)),
+    hasSettled: (service, version) => leased().every((gateway) => hasAnswered(gateway, service, version)),
     renewLeases() {
       for (const gateway of gateways.values()) {
-        if (gateway.send === null) continue;
+        if (gateway.send === null || gateway.heardAt <= clock.now() - silenceMs) continue;
         gateway.leaseUntil = clock.now() + leaseMs;
         gateway.send({ event: 'lease', data: { seconds: leaseMs / 1000 } });
       }
@@ -96,6 +113,15 @@ export function createFleet(clock: Clock): Fleet {
       for (const view of views) entry(view.gateway).leaseUntil = view.leaseUntil;
     },
   };
+}
+
+function hasAnswered(gateway: Gateway, service: string, version: Version): boolean {
+  return covers(gateway.acknowledged, service, version) || covers(gateway.refused, service, version);
+}
+
+function covers(answers: ReadonlyMap<string, Version>, service: string, version: Version): boolean {
+  const answer = answers.get(service);
+  return answer !== undefined && isAtLeast(answer, version);
 }
 
 function isAtLeast(a: Version, b: Version): boolean {

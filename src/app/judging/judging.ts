@@ -23,8 +23,8 @@ export interface Judging {
   tick(): Promise<void>;
   judgement(service: string): Judgement | null;
   traffic(service: string): RecentTraffic;
-  /** Stable is beyond the critical bound by itself. */
-  stableIsBreaching(state: ServiceState): boolean;
+  /** How stable does by itself, before anything is tried. */
+  stableNow(state: ServiceState): { readonly stableIsBreaching: boolean; readonly stableErrorRate: number | null };
 }
 
 export interface JudgingDeps {
@@ -49,7 +49,7 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
   async function look(state: ServiceState, arrived: ArmCounts, arrivedAt: Instant): Promise<void> {
     const { active } = state;
     if (active?.phase.name !== 'progressing' && active?.phase.name !== 'paused') return;
-    const trial = trials.of(state.service, active);
+    const trial = trials.of(state, active);
     trial.judge = observe(trial.judge, arrived, active.plan.blockMs, arrivedAt);
     trial.judgement = judge(trial.judge, active.plan.criteria, canaryWeight(state));
     await engine.dispatch(state.service, { type: 'judged', judgement: trial.judgement, arrivedAt }, actor);
@@ -91,11 +91,11 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
     },
     judgement: (service) => trials.judgement(service),
     traffic: trafficOf,
-    stableIsBreaching(state) {
-      const threshold = state.active?.plan.criteria.criticalErrorRate;
-      if (state.stable === null || threshold === undefined) return false;
-      const now = clock.now();
-      return surelyAbove(trafficOf(state.service).stableCounts(state.stable.digest, 0, now), threshold);
+    stableNow({ service, active, stable }) {
+      const threshold = active?.plan.criteria.criticalErrorRate;
+      if (stable === null || threshold === undefined) return { stableIsBreaching: false, stableErrorRate: null };
+      const counts = trafficOf(service).stableCounts(stable.digest, 0, clock.now());
+      return { stableIsBreaching: surelyAbove(counts, threshold), stableErrorRate: rateOf(counts) };
     },
   };
 }
@@ -132,6 +132,7 @@ function watchFinding(watch: Watch, counts: { readonly requests: number; readonl
     canary: { ...counts, rate },
     stable: { requests: 0, errors: 0, rate: watch.baseErrorRate },
     step_requests: counts.requests,
+    step_errors: counts.errors,
     step_requests_needed: minSampleSize,
     delta: watch.baseErrorRate === null ? null : rate - watch.baseErrorRate,
     allowed_increase: maxErrorRateIncrease,

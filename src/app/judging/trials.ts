@@ -9,18 +9,22 @@ import type { TransitionNotice } from '../engine/engine.ts';
 
 export interface Trial {
   readonly deploymentId: string;
+  /** Of the assignment that the counts of the present step were made under. */
+  generation: number;
   judge: JudgeState;
   judgement: Judgement | null;
 }
 
 export interface Trials {
   load(states: readonly ServiceState[]): Promise<void>;
-  of(service: string, deployment: Deployment): Trial;
+  of(state: ServiceState, deployment: Deployment): Trial;
   judgement(service: string): Judgement | null;
   after(notice: TransitionNotice): void;
   /** At most every few seconds: what a crash loses of it are counts, never a verdict. */
   checkpoint(): Promise<void>;
 }
+
+type Saved = Omit<Trial, 'judgement'>;
 
 const checkpointMs = 5000;
 
@@ -33,17 +37,20 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
   let checkpointedAt = 0;
   return {
     async load(states) {
-      for (const { service, active } of states) {
+      for (const { service, active, generation } of states) {
         const body = active === null ? null : await store.get(key(service));
         if (body === null) continue;
-        const saved = JSON.parse(body) as { deploymentId: string; judge: JudgeState };
-        if (saved.deploymentId === active?.id) trials.set(service, { ...saved, judgement: null });
+        const saved = JSON.parse(body) as Saved;
+        if (saved.deploymentId !== active?.id) continue;
+        // Taken before the last change of weight: its samples are those of another step.
+        const judge = saved.generation === generation ? saved.judge : beginStep(saved.judge, clock.now());
+        trials.set(service, { deploymentId: saved.deploymentId, generation, judge, judgement: null });
       }
     },
-    of(service, deployment) {
+    of({ service, generation }, deployment) {
       const known = trials.get(service);
       if (known?.deploymentId === deployment.id) return known;
-      const created: Trial = { deploymentId: deployment.id, judge: newJudge(clock.now()), judgement: null };
+      const created: Trial = { deploymentId: deployment.id, generation, judge: newJudge(clock.now()), judgement: null };
       trials.set(service, created);
       return created;
     },
@@ -56,13 +63,17 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       if (!underWay || active.id !== trial.deploymentId) {
         trials.delete(row.service);
         store.remove(key(row.service)).catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
-      } else if (canaryWeight(before) !== canaryWeight(row.stateAfter)) trial.judge = beginStep(trial.judge, row.at);
+      } else {
+        trial.generation = row.stateAfter.generation;
+        if (canaryWeight(before) !== canaryWeight(row.stateAfter)) trial.judge = beginStep(trial.judge, row.at);
+      }
     },
     async checkpoint() {
       const now = clock.now();
       if (now - checkpointedAt < checkpointMs) return;
       checkpointedAt = now;
-      for (const [service, { deploymentId, judge }] of trials) await store.put(key(service), JSON.stringify({ deploymentId, judge }));
+      for (const [service, { deploymentId, generation, judge }] of trials)
+        await store.put(key(service), JSON.stringify({ deploymentId, generation, judge } satisfies Saved));
     },
   };
 }

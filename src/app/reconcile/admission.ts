@@ -82,7 +82,9 @@ async function loadRepositorySettings(
   tree: RepositoryTree,
 ): Promise<Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>> {
   const repository = tree.settings === null ? ok({}) : await loadSettings(loader, tree.settings, 'repository');
-  const problems = repository.ok ? [] : [...repository.error];
+  // A link in the place of a settings file is no missing file: that would put the defaults in force.
+  const unsafe = (tree.problems.get('') ?? []).filter(({ file }) => file === 'actuator.yaml' || file?.startsWith('policies/'));
+  const problems = [...unsafe, ...(repository.ok ? [] : repository.error)];
   const policies: Record<string, WrittenSettings> = {};
   for (const [name, blob] of tree.policies) {
     const policy = await loadSettings(loader, blob, 'policy');

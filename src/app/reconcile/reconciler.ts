@@ -32,6 +32,8 @@ export interface ReconcilerDeps {
   readonly log: Log;
   /** What a digest of the service resolves to was stored anew. */
   readonly onConfiguration: (service: string) => void;
+  /** Throws StalledError when somebody else's record shows that this is no first start. */
+  readonly beforeBootstrap: () => Promise<void>;
   readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
 }
 
@@ -44,6 +46,8 @@ const headKey = 'head';
 const actor = 'git';
 
 export interface Reconciler {
+  /** Puts the settings accepted last in force again, before anything is decided. */
+  restore(): Promise<void>;
   /** Fetches, and works through what is new. Throws TransientError or StalledError. */
   reconcile(): Promise<void>;
   /** Accepts a history that was rewritten, or a large removal, once. */
@@ -62,14 +66,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function reconcile(): Promise<void> {
     const tip = await repository.fetch();
     if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
-    head ??= await store.get(headKey);
-    accepted ??= await loadAccepted(store);
     if (tip === head) return;
     const tree = await repository.tree(tip);
     const before = accepted ?? nothingAccepted;
     const next = await accept(deps.loader, tree, before);
     // On the very first commit there is nothing older to be admitted under.
     const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
+    if (head === null) await deps.beforeBootstrap();
     if (head === null) await bootstrap(deps, tree, inForce);
     else
       await advance(deps, {
@@ -89,7 +92,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     head = tip;
   }
 
+  async function restore(): Promise<void> {
+    head = await store.get(headKey);
+    accepted = await loadAccepted(store);
+    if (accepted !== null) deps.onSettings(accepted, []);
+  }
+
   return {
+    restore,
     reconcile,
     acceptHead: (commit) => {
       acceptedHead = commit;
@@ -140,7 +150,8 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
     if (commits === null) await refuseRewrite(deps, step);
   }
   for (const service of tree.services.keys()) {
-    const isKnown = !step.catalogueChanged && deps.engine.state(service) !== undefined;
+    // What was refused is looked at again: the cause may lie in another file.
+    const isKnown = !step.catalogueChanged && deps.engine.state(service)?.rejection === null;
     if (isKnown && before !== null && hasSameFile(before, tree, service)) continue;
     const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
     await lookAt(deps, step, service, commit);
@@ -204,7 +215,7 @@ async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: st
 
 async function reject(deps: ReconcilerDeps, service: string, commit: string, problems: readonly Problem[]): Promise<void> {
   const already = deps.engine.state(service)?.rejection;
-  if (already?.commit === commit) return;
+  if (already?.commit === commit && JSON.stringify(already.problems) === JSON.stringify(problems)) return;
   await deps.engine.dispatch(service, { type: 'revision-rejected', commit, deploymentId: await newDeploymentId(deps), problems }, actor);
 }
 

@@ -15,14 +15,14 @@ type Finding = Pick<Judgement, 'verdict' | 'detected_by' | 'reason'>;
  * concurrent stable traffic is beyond chance, and it is at least half the threshold. `incident` when the canary is above and
  * stable is too, without such a difference: then the change is not to blame. Null otherwise.
  */
-export function criticalFinding(window: readonly ArmCounts[], total: ArmCounts, threshold: number): Finding | null {
+export function criticalFinding(window: readonly ArmCounts[], total: ArmCounts, threshold: number, weight: number): Finding | null {
   const recent = window.reduce(addArms, noArmCounts);
   const rate = rateOf(recent.canary);
   if (rate === null || !surelyAbove(recent.canary, threshold)) return null;
   const reference = rateOf(recent.stable) ?? rateOf(total.stable) ?? 0;
   const inPercent = (value: number): string => `${(value * 100).toFixed(1)} %`;
   const numbers = `error rate ${inPercent(rate)} against ${inPercent(reference)} on stable`;
-  if (rate - reference >= threshold / 2 && beyondChance(window, recent)) {
+  if (rate - reference >= threshold / 2 && beyondChance(window, recent, weight)) {
     return { verdict: 'fail', detected_by: 'critical', reason: `${numbers}, above the critical ${inPercent(threshold)}` };
   }
   if (surelyAbove(recent.stable, threshold)) {
@@ -41,9 +41,9 @@ export function surelyAbove(counts: Counts, threshold: number): boolean {
   return rate !== null && rate > threshold && clopperPearsonLower(counts.errors, counts.requests, alpha) > threshold;
 }
 
-/** Slice by slice, so that a burst which met the two arms in unequal shares is no difference. Without any stable traffic there is nothing to compare, and the excess decides. */
-function beyondChance(window: readonly ArmCounts[], recent: ArmCounts): boolean {
-  if (recent.stable.requests === 0) return true;
+/** Slice by slice, so that a burst which met the two arms in unequal shares is no difference. Where no stable traffic is left to compare with, the excess decides. */
+function beyondChance(window: readonly ArmCounts[], recent: ArmCounts, weight: number): boolean {
+  if (weight >= 100 || recent.stable.requests === 0) return true;
   const paired = window.filter((slice) => slice.canary.requests > 0 && slice.stable.requests > 0);
   return scoreZ(paired.reduce(addBlock, noEvidence)) > leastZ;
 }

@@ -4,6 +4,9 @@ import type { ArmCounts } from './counts.ts';
 /** Odds ratios of the mixture; fixed before any data, as the test's validity needs. */
 const oddsRatios = [1.07, 1.2, 1.45, 1.9, 2.8, 5, 10] as const;
 
+/** Stands for certainty. */
+const certainZ = 99;
+
 /** Sums over closed blocks. Blocks are never pooled: only traffic of the same minutes is compared. */
 export interface Evidence {
   /** Log likelihood ratio of each odds ratio. */
@@ -93,7 +96,8 @@ export function marginZ(evidence: Evidence, margin: number): number | null {
   const variance = canaryRate * (1 - canaryRate) * evidence.canarySpread + p * (1 - p) * evidence.stableSpread;
   const distance = evidence.difference - margin * evidence.weight;
   if (variance > 0) return distance / Math.sqrt(variance);
-  return distance > 0 ? Infinity : distance < 0 ? -Infinity : 0;
+  // Without any error in either arm there is no spread: a finite number all the same, since it is kept as JSON.
+  return distance > 0 ? certainZ : -certainZ;
 }
 
 /** z of the stratified score test; 0 without variance. */

@@ -9,6 +9,7 @@ export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'no-data' | 'incident';
 
 export interface JudgeState {
   readonly evidence: Evidence;
+  readonly stepStartedAt: Instant;
   readonly block: ArmCounts;
   readonly blockStartedAt: Instant;
   /** Since the present step began. */
@@ -30,6 +31,7 @@ export interface Judgement {
   readonly canary: Counts & { readonly rate: number | null };
   readonly stable: Counts & { readonly rate: number | null };
   readonly step_requests: number;
+  readonly step_errors: number;
   readonly step_requests_needed: number;
   readonly delta: number | null;
   readonly allowed_increase: number;
@@ -49,7 +51,15 @@ const failZ = 1.5;
 const metricsJudged = 7;
 
 export function newJudge(now: Instant): JudgeState {
-  return { evidence: noEvidence, block: noArmCounts, blockStartedAt: now, step: noArmCounts, total: noArmCounts, window: [] };
+  return {
+    evidence: noEvidence,
+    stepStartedAt: now,
+    block: noArmCounts,
+    blockStartedAt: now,
+    step: noArmCounts,
+    total: noArmCounts,
+    window: [],
+  };
 }
 
 /**
@@ -89,7 +99,7 @@ function closeBlock(state: JudgeState, now: Instant): JudgeState {
 
 /** At a change of weight: a block never spans two weights. */
 export function beginStep(state: JudgeState, now: Instant): JudgeState {
-  return { ...closeBlock(state, now), step: noArmCounts };
+  return { ...closeBlock(state, now), stepStartedAt: now, step: noArmCounts };
 }
 
 /** Margin z that a step must lie below to be left; it tightens with the weight that has been tried. */
@@ -100,18 +110,21 @@ export function gateZ(weight: number): number {
   return -1.645;
 }
 
+type Found = Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>;
+
 /** The verdict now, at `weight` percent on the canary. */
 export function judge(state: JudgeState, criteria: Criteria, weight: number): Judgement {
   const { evidence, total } = state;
   const z = marginZ(evidence, criteria.maxErrorRateIncrease);
   const lnENeeded = Math.log(metricsJudged / (1 - criteria.confidenceLevel));
   const [canaryRate, stableRate] = [rateOf(total.canary), rateOf(total.stable)];
-  const found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'> = {
+  const found: Found = {
     criterion: 'error_rate',
     weight,
     canary: { ...total.canary, rate: canaryRate },
     stable: { ...total.stable, rate: stableRate },
     step_requests: state.step.canary.requests,
+    step_errors: state.step.canary.errors,
     step_requests_needed: criteria.minSampleSize,
     delta: evidence.weight === 0 ? null : evidence.difference / evidence.weight,
     allowed_increase: criteria.maxErrorRateIncrease,
@@ -122,7 +135,7 @@ export function judge(state: JudgeState, criteria: Criteria, weight: number): Ju
     p_value: anytimePValue(evidence),
     blocks: evidence.blocks,
   };
-  const critical = criticalFinding(state.window, total, criteria.criticalErrorRate);
+  const critical = criticalFinding(weight >= 100 ? stepWindow(state) : state.window, total, criteria.criticalErrorRate, weight);
   if (critical !== null) return { ...found, ...critical };
   if (evidence.maxLnE >= lnENeeded && z !== null && z >= failZ) {
     return { ...found, verdict: 'fail', detected_by: 'sequential', reason: describeFailure(found) };
@@ -130,11 +143,11 @@ export function judge(state: JudgeState, criteria: Criteria, weight: number): Ju
   return { ...found, detected_by: null, ...gate(found) };
 }
 
-function describeFailure(found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>): string {
+function describeFailure(found: Found): string {
   return `error rate ${inPercent(found.canary.rate)} against ${inPercent(found.stable.rate)} on stable`;
 }
 
-function gate(found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>): Pick<Judgement, 'verdict' | 'reason'> {
+function gate(found: Found): Pick<Judgement, 'verdict' | 'reason'> {
   if (found.step_requests === 0) return { verdict: 'no-data', reason: 'no request has reached the canary in this step' };
   if (found.step_requests < found.step_requests_needed) {
     return {
@@ -143,8 +156,7 @@ function gate(found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>): Pic
     };
   }
   if (found.blocks === 0) return { verdict: 'no-data', reason: 'stable and canary have not served at the same time yet' };
-  // At 100 percent nothing is left to compare with: what was learnt before stands, and the critical bound keeps watch.
-  if (found.gate_z === null) return { verdict: 'pass', reason: 'all traffic served, no critical finding' };
+  if (found.gate_z === null) return gateWithoutControl(found);
   if (found.margin_z !== null && found.margin_z < found.gate_z) {
     return {
       verdict: 'pass',
@@ -155,6 +167,26 @@ function gate(found: Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>): Pic
     verdict: 'inconclusive',
     reason: `not yet clear that the error rate stays within +${inPercent(found.allowed_increase)}; needs more time or weight`,
   };
+}
+
+/**
+ * At 100 percent nothing is left to compare with: what was learnt before stands, unless the step's own rate has left the allowed
+ * increase over what stable had during the rollout.
+ */
+function gateWithoutControl(found: Found): Pick<Judgement, 'verdict' | 'reason'> {
+  const allowed = (found.stable.rate ?? 0) + found.allowed_increase;
+  const rate = found.step_errors / found.step_requests;
+  if (rate <= allowed)
+    return { verdict: 'pass', reason: `error rate ${inPercent(rate)} with all traffic, at most ${inPercent(allowed)} allowed` };
+  return {
+    verdict: 'inconclusive',
+    reason: `error rate ${inPercent(rate)} with all traffic, and at most ${inPercent(allowed)} allowed; needs more time or a person`,
+  };
+}
+
+/** With all traffic on the canary, only what came since then says anything about it. */
+function stepWindow(state: JudgeState): readonly ArmCounts[] {
+  return state.window.filter((slice) => slice.at > state.stepStartedAt);
 }
 
 export function inPercent(rate: number | null): string {

@@ -6,7 +6,7 @@ import { reachableModels, servedModel } from './serving.ts';
 
 /**
  * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata` and
- * `deployment_strategy`, plus provider, endpoint and limits of each catalogue model it can reach. Not prices: a new price list
+ * `deployment_strategy`, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
  * changes no answer. Comments, key order and layout never count, nor does an empty section.
  * Form: `sha256:` and 64 hexadecimal digits.
  */
@@ -14,7 +14,7 @@ export function digestOf(config: LlmConfig, catalogue: ModelCatalogue): string {
   const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...serves } = config;
   const models = reachableModels(config).map((name) => {
     const model = servedModel(name, catalogue);
-    return model === undefined ? { name } : { name, ...model, prices: undefined, api_key_env: undefined };
+    return model === undefined ? { name } : { name, ...model, prices: undefined };
   });
   return `sha256:${sha256Hex(canonicalJson({ config: withoutEmpty(serves), models }))}`;
 }

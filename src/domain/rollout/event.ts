@@ -19,7 +19,7 @@ export type ServiceEvent =
   /** The branch holds something that can't be served. */
   | { readonly type: 'revision-rejected'; readonly commit: string; readonly deploymentId: string; readonly problems: readonly Problem[] }
   | { readonly type: 'service-removed'; readonly commit: string }
-  | { readonly type: 'slot-granted'; readonly stableIsBreaching: boolean }
+  | { readonly type: 'slot-granted'; readonly stableIsBreaching: boolean; readonly stableErrorRate: number | null }
   /** Every leased gateway serves this generation. */
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'gateway-refused'; readonly generation: number; readonly gateway: string; readonly problems: readonly string[] }

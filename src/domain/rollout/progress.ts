@@ -13,7 +13,7 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
   switch (event.type) {
     case 'slot-granted':
       return active.phase.name === 'pending'
-        ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching }, now)
+        ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching, stableErrorRate: event.stableErrorRate }, now)
         : unchanged(state);
     case 'judged':
       return judged(state, active, event.judgement, now);

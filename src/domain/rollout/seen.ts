@@ -2,8 +2,8 @@
 import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import { isQuarantined, type Candidate, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
-import { begin, finish, notice, reassign, rollBack, unchanged, type Transition } from './transitions.ts';
+import { isQuarantined, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
 type SeenEvent = Extract<ServiceEvent, { type: 'revision-seen' | 'revision-rejected' | 'service-removed' }>;
 type RevisionSeen = Extract<ServiceEvent, { type: 'revision-seen' }>;
@@ -13,9 +13,9 @@ export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant):
   if (event.type === 'revision-rejected') return rejected(state, event, now);
   const { revision } = event;
   const seen = { ...state, seen: revision, orphaned: false, rejection: null };
-  if (revision.digest === state.active?.revision.digest) return activeAgain(seen, state.active);
+  if (revision.digest === state.active?.revision.digest) return activeAgain(seen, state.active, event);
   if (revision.digest === state.stable?.digest) return stableAgain(seen, event, now);
-  if (isQuarantined(state, revision.digest)) return quarantined(seen, event, now);
+  if (isQuarantined(state, revision.digest)) return refuseQuarantined(seen, event, now);
   return wanted(seen, event, now);
 }
 
@@ -32,7 +32,7 @@ function removed(state: ServiceState, commit: string): Transition {
 function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revision-rejected' }>, now: Instant): Transition {
   const first = event.problems[0];
   const reason = first === undefined ? 'not valid' : formatProblem(first);
-  const last = refusal(state, { deploymentId: event.deploymentId, commit: event.commit, digest: '' }, reason, now);
+  const last = refusal(state, { deploymentId: event.deploymentId, revision: { commit: event.commit, digest: '' } }, reason, now);
   const next = {
     ...state,
     seen: { commit: event.commit, digest: null },
@@ -44,31 +44,11 @@ function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revisi
   return [next, [notice(last, 'rejected', 'warning', `${state.service}: rejected ${event.commit.slice(0, 12)}: ${reason}`)]];
 }
 
-function refusal(
-  state: ServiceState,
-  what: { readonly deploymentId: string; readonly commit: string; readonly digest: string },
-  reason: string,
-  now: Instant,
-): FinishedDeployment {
-  return {
-    id: what.deploymentId,
-    revision: { commit: what.commit, digest: what.digest },
-    base: state.stable,
-    attempt: (state.attempts[what.digest] ?? 0) + 1,
-    phase: 'rejected',
-    reason,
-    createdAt: now,
-    finishedAt: now,
-    revertCommit: null,
-    judgement: null,
-  };
-}
-
-/** A comment, a new layout, or content that is on its way already. */
-function activeAgain(state: ServiceState, active: Deployment): Transition {
-  if (active.phase.name !== 'rolling-back') return unchanged({ ...state, waiting: null });
-  // It came back to the branch while it was being rolled back: quarantine already says no.
-  return unchanged({ ...state, waiting: null });
+/** A comment, a new layout, or content that is on its way already. While it is being rolled back it waits for the answer to that. */
+function activeAgain(state: ServiceState, active: Deployment, event: RevisionSeen): Transition {
+  const waiting =
+    active.phase.name === 'rolling-back' ? { deploymentId: event.deploymentId, revision: event.revision, plan: event.plan } : null;
+  return unchanged({ ...state, waiting });
 }
 
 /** The branch holds what is stable: a person has taken the change back, or our own revert has arrived. */
@@ -79,20 +59,6 @@ function stableAgain(state: ServiceState, event: RevisionSeen, now: Instant): Tr
   const reason = `taken back in Git by ${event.author} (${event.revision.commit.slice(0, 12)})`;
   const revert = { kind: 'committed', commit: event.revision.commit } as const;
   return rollBack(idle, active, { cause: 'git', reason, judgement: null, revert }, now);
-}
-
-function quarantined(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
-  const entry = state.quarantine.find((other) => other.digest === event.revision.digest);
-  const reason = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
-  const problem = { code: 'conflict', message: reason } as const;
-  const last = refusal(state, { deploymentId: event.deploymentId, ...event.revision }, reason, now);
-  const next = {
-    ...state,
-    waiting: null,
-    rejection: { commit: event.revision.commit, problems: [problem], at: now },
-    last: state.active === null ? last : state.last,
-  };
-  return [next, [notice(last, 'rejected', 'warning', `${state.service}: ${reason}`)]];
 }
 
 function wanted(state: ServiceState, event: RevisionSeen, now: Instant): Transition {

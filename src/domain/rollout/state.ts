@@ -70,6 +70,8 @@ export interface Deployment {
   readonly startedAt: Instant | null;
   /** Stable was beyond the critical bound when it began: then this is the fix, and comparison alone decides. */
   readonly stableWasBreaching: boolean;
+  /** Error rate of stable over the minutes before it began; null when unknown. */
+  readonly stableErrorRate: number | null;
   readonly phase: Phase;
   /** What decided the present phase, for people and for the record. */
   readonly judgement: Judgement | null;

@@ -4,6 +4,7 @@ import type { Judgement } from '../analysis/judge.ts';
 import { withoutSteps, type Plan } from '../planning/plan.ts';
 import type { Effect } from './effect.ts';
 import {
+  isQuarantined,
   isWithinRollbackWindow,
   type Candidate,
   type Deployment,
@@ -50,7 +51,43 @@ export function notice(
 export function nextInLine(state: ServiceState, now: Instant): Transition {
   const { waiting } = state;
   if (waiting === null) return unchanged(state);
-  return begin({ ...state, waiting: null }, waiting, now);
+  const idle = { ...state, waiting: null };
+  // What is stable or in quarantine may have changed while it waited.
+  if (waiting.revision.digest === state.stable?.digest) return unchanged(idle);
+  if (isQuarantined(state, waiting.revision.digest)) return refuseQuarantined(idle, waiting, now);
+  return begin(idle, waiting, now);
+}
+
+/** Content that we rolled back is not tried again, whoever brings it. */
+export function refuseQuarantined(state: ServiceState, candidate: Pick<Candidate, 'deploymentId' | 'revision'>, now: Instant): Transition {
+  const { digest, commit } = candidate.revision;
+  const entry = state.quarantine.find((other) => other.digest === digest);
+  const message = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
+  const last = refusal(state, candidate, message, now);
+  const rejection = { commit, problems: [{ code: 'conflict', message }], at: now } as const;
+  const next = { ...state, waiting: null, rejection, last: state.active === null ? last : state.last };
+  return [next, [notice(last, 'rejected', 'warning', `${state.service}: ${message}`)]];
+}
+
+/** A deployment that ended before it began. */
+export function refusal(
+  state: ServiceState,
+  candidate: Pick<Candidate, 'deploymentId' | 'revision'>,
+  reason: string,
+  now: Instant,
+): FinishedDeployment {
+  return {
+    id: candidate.deploymentId,
+    revision: candidate.revision,
+    base: state.stable,
+    attempt: (state.attempts[candidate.revision.digest] ?? 0) + 1,
+    phase: 'rejected',
+    reason,
+    createdAt: now,
+    finishedAt: now,
+    revertCommit: null,
+    judgement: null,
+  };
 }
 
 /** Puts a candidate in the empty place of the active deployment. */
@@ -66,6 +103,7 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
     createdAt: now,
     startedAt: null,
     stableWasBreaching: false,
+    stableErrorRate: null,
     phase: { name: 'pending' },
     judgement: null,
   };
@@ -90,7 +128,7 @@ export function promote(state: ServiceState, deployment: Deployment, now: Instan
 export function makeStable(state: ServiceState, revision: Revision, now: Instant, by: Deployment | null): ServiceState {
   const entry: PromotedRevision = { ...revision, promotedAt: now };
   const others = state.promoted.filter((promoted) => promoted.digest !== revision.digest);
-  const judged = by?.judgement?.stable.rate ?? null;
+  const judged = by?.judgement?.stable.rate ?? by?.stableErrorRate ?? null;
   return {
     ...state,
     stable: revision,
@@ -149,7 +187,8 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
     reason: order.reason,
     detectedBy: order.cause,
     since: now,
-    trafficReturned: false,
+    // A deployment that was only planned has no traffic to bring back.
+    trafficReturned: deployment.phase.name === 'pending' && deployment.startedAt === null,
     revert: progress,
   };
   const judged = { ...deployment, judgement: order.judgement ?? deployment.judgement };
@@ -158,7 +197,12 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
       ? [{ kind: 'commit-revert', deploymentId: deployment.id, bad: deployment.revision, restore: deployment.base, reason: order.reason }]
       : [];
   const severity = order.cause === 'sequential' || order.cause === 'critical' ? 'critical' : 'warning';
-  return reassign(withPhase({ ...state, quarantine, watch: null }, judged, phase), [
+  const next = withPhase({ ...state, quarantine, watch: null }, judged, phase);
+  if (phase.trafficReturned && progress.kind !== 'pending') {
+    const revertCommit = progress.kind === 'committed' ? progress.commit : null;
+    return finish(next, judged, { phase: 'rolled-back', reason: order.reason, revertCommit }, now);
+  }
+  return reassign(next, [
     ...revert,
     notice(deployment, 'rolling-back', severity, `${state.service}: rolling back ${deployment.id}: ${order.reason}`),
   ]);
@@ -177,6 +221,7 @@ export function rollBackPromoted(state: ServiceState, order: RollbackOrder, now:
     createdAt: last?.createdAt ?? now,
     startedAt: now,
     stableWasBreaching: false,
+    stableErrorRate: watch.baseErrorRate,
     phase: { name: 'pending' },
     judgement: order.judgement,
   };

@@ -1,7 +1,7 @@
 /** Backward: rolling back, and the watch after a promotion. */
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import type { Deployment, Phase, RevertProgress, ServiceState } from './state.ts';
+import type { Deployment, Phase, RevertProgress, ServiceState, Watch } from './state.ts';
 import { finish, rollBackPromoted, unchanged, withPhase, type Transition } from './transitions.ts';
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>;
@@ -44,9 +44,14 @@ export function reduceWatch(
   if (event.type === 'woken') return unchanged(now < state.watch.until ? state : { ...state, watch: null });
   if (state.active !== null && state.active.phase.name !== 'pending') return unchanged(state);
   const { judgement } = event;
-  if (state.previous === null || !state.watch.plan.autoRollback) return hold(state, judgement.reason);
+  if (state.previous === null || !state.watch.plan.autoRollback || !mayBlame(state.watch)) return hold(state, judgement.reason);
   const order = { cause: 'critical', reason: `after its promotion: ${judgement.reason}`, judgement, revert: { kind: 'pending' } } as const;
   return rollBackPromoted(requeue(state), order, now);
+}
+
+/** Without knowing how stable did before, or after a way back that a person chose, the promoted revision is not to blame for an outage. */
+function mayBlame(watch: Watch): boolean {
+  return watch.plan.kind !== 'fast-path' && watch.baseErrorRate !== null;
 }
 
 /** What had not started yet starts after the rollback. */

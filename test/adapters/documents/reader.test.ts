@@ -12,7 +12,11 @@ function problems(text: string): string {
 
 describe('a file that is wrong', () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
-    ['says where a key is misspelt and what was meant', 'llm:\n  modle: x\n', /^config\.yaml:2:3: .*Did you mean "model"\? \(\/llm\/modle\)$/],
+    [
+      'says where a key is misspelt and what was meant',
+      'llm:\n  modle: x\n',
+      /^config\.yaml:2:3: .*Did you mean "model"\? \(\/llm\/modle\)$/,
+    ],
     ['lists the known keys when none is close', 'zzzzzzzz: 1\n', /Known keys: version/],
     ['says what was expected', 'llm:\n  model: 3\n', /2:3: "llm\.model" must be text, and is 3/],
     ['says the range', 'llm: {model: a, parameters: {temperature: 9}}\n', /must be <= 2, and is 9/],
@@ -40,8 +44,16 @@ describe('a file that is wrong', () => {
   });
 
   it('never makes the reader throw', () => {
-    const text = fc.oneof(fc.string({ maxLength: 200 }), fc.array(fc.constantFrom('a:', ' ', '\n', '- ', '[', '{', '}', '"', "'", '&', '*', '|', '>', '#', '!!', '?', '\t', '\u0000', 'llm')).map((parts) => parts.join('')));
-    fc.assert(fc.property(text, (value) => void readDocument('llm-config', value, 'f')), { numRuns: 500 });
+    const text = fc.oneof(
+      fc.string({ maxLength: 200 }),
+      fc
+        .array(fc.constantFrom('a:', ' ', '\n', '- ', '[', '{', '}', '"', "'", '&', '*', '|', '>', '#', '!!', '?', '\t', '\u0000', 'llm'))
+        .map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(text, (value) => void readDocument('llm-config', value, 'f')),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -53,7 +65,10 @@ describe('an edit of a file', () => {
   });
 
   it('removes by null and adds what is new', () => {
-    assert.equal(mergeIntoYaml(text, { llm: { parameters: { top_p: null } }, routing: { default_model: 'b' } }), `${text.replace('    top_p: 0.9\n', '')}routing:\n  default_model: b\n`);
+    assert.equal(
+      mergeIntoYaml(text, { llm: { parameters: { top_p: null } }, routing: { default_model: 'b' } }),
+      `${text.replace('    top_p: 0.9\n', '')}routing:\n  default_model: b\n`,
+    );
   });
 
   it('writes a new file', () => {

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { addMoments, addPacked, meanOf, newHistogram, newMoments, packHistogram, quantileOf, recordMoment, recordValue } from '../../../src/domain/analysis/histogram.ts';
+import {
+  addMoments,
+  addPacked,
+  meanOf,
+  newHistogram,
+  newMoments,
+  packHistogram,
+  quantileOf,
+  recordMoment,
+  recordValue,
+} from '../../../src/domain/analysis/histogram.ts';
 import type { BucketHistogram } from '../../../src/generated/types.ts';
 
 const values = fc.array(fc.double({ min: 0.01, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 200 });

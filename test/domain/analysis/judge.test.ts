@@ -55,7 +55,9 @@ describe('the sequential test', () => {
   it('follows the formula of EBin on one block', () => {
     const block = arms([20, 8], [180, 2]);
     const [rho, q] = [20 / 200, 10 / 200];
-    const values = [1.07, 1.2, 1.45, 1.9, 2.8, 5, 10].map((ratio) => Math.exp(8 * Math.log(ratio) - (rho >= q ? 10 * Math.log(1 + rho * (ratio - 1)) : 20 * Math.log(1 + q * (ratio - 1)))));
+    const values = [1.07, 1.2, 1.45, 1.9, 2.8, 5, 10].map((ratio) =>
+      Math.exp(8 * Math.log(ratio) - (rho >= q ? 10 * Math.log(1 + rho * (ratio - 1)) : 20 * Math.log(1 + q * (ratio - 1)))),
+    );
     const expected = Math.log(values.reduce((sum, value) => sum + value, 0) / 7);
 
     assert.ok(Math.abs(addBlock(noEvidence, block).maxLnE - expected) < 1e-12);
@@ -73,7 +75,8 @@ describe('the sequential test', () => {
     for (let seed = 0; seed < runs; seed++) {
       const rng = seededRng(seed);
       let evidence = noEvidence;
-      for (let look = 0; look < 100; look++) evidence = addBlock(evidence, arms([10, binomial(10, 0.05, rng)], [90, binomial(90, 0.05, rng)]));
+      for (let look = 0; look < 100; look++)
+        evidence = addBlock(evidence, arms([10, binomial(10, 0.05, rng)], [90, binomial(90, 0.05, rng)]));
       if (evidence.maxLnE >= Math.log(20)) alarms++;
     }
 

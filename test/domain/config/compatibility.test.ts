@@ -13,7 +13,12 @@ const rule = (condition: string, model = 'gpt-4'): Partial<LlmConfig> => ({ rout
 describe('a configuration that can be served', () => {
   it('has no problems', () => {
     assert.deepEqual(problemsOf({}), []);
-    for (const condition of ["task.complexity == 'low'", 'task.latency_budget < 1000', 'task.quality_required > 0.9', 'cost_budget < 0.05']) {
+    for (const condition of [
+      "task.complexity == 'low'",
+      'task.latency_budget < 1000',
+      'task.quality_required > 0.9',
+      'cost_budget < 0.05',
+    ]) {
       assert.deepEqual(problemsOf(rule(condition)), [], condition);
     }
   });
@@ -25,7 +30,11 @@ describe('a configuration that can not be served', () => {
     ['names an unknown model in a rule', rule('true', 'nope'), /unknown-model \/routing\/rules\/0\/model/],
     ['names no model', { llm: {} }, /missing \/llm/],
     ['names the wrong provider', { llm: { model: 'gpt-4', provider: 'azure' } }, /served by "openai"/],
-    ['is out of the range of its model', { llm: { model: 'gpt-4-turbo', parameters: { temperature: 1.5 } } }, /parameter-range .*takes 0 to 1/],
+    [
+      'is out of the range of its model',
+      { llm: { model: 'gpt-4-turbo', parameters: { temperature: 1.5 } } },
+      /parameter-range .*takes 0 to 1/,
+    ],
     ['asks for too many tokens', { llm: { model: 'gpt-4-turbo', parameters: { max_tokens: 5000 } } }, /at most 4096/],
     ['misspells a field of a condition', rule("task.complexty == 'low'"), /"task\.complexty" is not known.*"task\.complexity"/],
     ['has a condition that is no bool', rule('task.complexity'), /must give bool/],
@@ -33,7 +42,11 @@ describe('a configuration that can not be served', () => {
     ['has a condition that does not parse', rule('task.complexity =='), /condition/],
     ['has an unknown template variable', { llm: { model: 'gpt-4', prompt_template: 'Hi {contxt}' } }, /\{contxt\}.*"context"/],
     ['sets what is not in effect', { cost_controls: { daily_budget_usd: 1 } }, /not-in-effect \/cost_controls/],
-    ['asks for retries, which are not in effect', { llm: { model: 'gpt-4', retry_config: { max_retries: 3 } } }, /not-in-effect \/llm\/retry_config\/max_retries/],
+    [
+      'asks for retries, which are not in effect',
+      { llm: { model: 'gpt-4', retry_config: { max_retries: 3 } } },
+      /not-in-effect \/llm\/retry_config\/max_retries/,
+    ],
   ];
   for (const [name, change, expected] of cases) {
     it(name, () => assert.match(problemsOf(change).join('\n'), expected));

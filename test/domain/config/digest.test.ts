@@ -42,13 +42,29 @@ it('sees provider, endpoint and limits of the models it can reach, but no prices
     return digestOf(aConfig(), catalogue);
   };
   const base = changed(() => undefined);
-  assert.equal(changed((c) => (c.models['gpt-4']!.prices!.input_per_million_usd = 1)), base);
-  assert.equal(changed((c) => delete c.models['gpt-4-turbo']), base);
-  assert.notEqual(changed((c) => (c.models['gpt-4']!.max_output_tokens = 1)), base);
-  assert.notEqual(changed((c) => (c.providers['openai']!.base_url = 'https://other.example.com')), base);
+  assert.equal(
+    changed((c) => (c.models['gpt-4']!.prices!.input_per_million_usd = 1)),
+    base,
+  );
+  assert.equal(
+    changed((c) => delete c.models['gpt-4-turbo']),
+    base,
+  );
+  assert.notEqual(
+    changed((c) => (c.models['gpt-4']!.max_output_tokens = 1)),
+    base,
+  );
+  assert.notEqual(
+    changed((c) => (c.providers['openai']!.base_url = 'https://other.example.com')),
+    base,
+  );
 });
 
-const json = fc.dictionary(fc.string({ maxLength: 5 }), fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string(), fc.boolean()), { maxKeys: 6 });
+const json = fc.dictionary(
+  fc.string({ maxLength: 5 }),
+  fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string(), fc.boolean()),
+  { maxKeys: 6 },
+);
 
 it('is the same for every order of the keys', () => {
   fc.assert(

@@ -60,7 +60,7 @@ describe('going forward', () => {
   it('serves an immediate change to all at once', () => {
     const bench = aService().take(seen('new', 'deploy-1', aPlan({ kind: 'immediate', steps: [] })));
 
-    bench.take({ type: 'slot-granted', stableIsBreaching: false });
+    bench.take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 });
 
     assert.deepEqual(
       assignedVariants(bench.state).map(({ weight, revision }) => [weight, revision.digest]),
@@ -81,7 +81,7 @@ describe('going forward', () => {
   it('starts the first revision of a new service without a canary', () => {
     const first = { ...newService('fresh') };
     const [pending] = reduce(first, seen('one', 'deploy-1'), 0);
-    const [promoting] = reduce(pending, { type: 'slot-granted', stableIsBreaching: false }, 0);
+    const [promoting] = reduce(pending, { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }, 0);
 
     assert.equal(promoting.active?.plan.kind, 'first');
     assert.equal(promoting.stable?.digest, 'one');
@@ -209,7 +209,7 @@ describe('going back', () => {
 
   it('holds a first revision that fails, since there is nothing to go back to', () => {
     let [state] = reduce(newService('fresh'), seen('one', 'deploy-1'), 0);
-    [state] = reduce(state, { type: 'slot-granted', stableIsBreaching: false }, 0);
+    [state] = reduce(state, { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }, 0);
     [state] = reduce(state, { type: 'applied', generation: state.generation }, 0);
 
     const [held, effects] = reduce(state, { type: 'watch-failed', judgement: aCanaryJudgement(), arrivedAt: 0 }, 1);
@@ -256,14 +256,18 @@ const digests = fc.constantFrom('good', 'a', 'b', 'c');
 const anyEvent: fc.Arbitrary<ServiceEvent> = fc.oneof(
   fc.tuple(digests, fc.nat(5)).map(([digest, n]) => seen(digest, `deploy-${n}`)),
   fc.tuple(digests, fc.nat(5)).map(([digest, n]) => seen(digest, `deploy-${n}`, aPlan({ kind: 'immediate', steps: [] }))),
-  fc.constant<ServiceEvent>({ type: 'slot-granted', stableIsBreaching: false }),
-  fc.tuple(fc.constantFrom('pass', 'fail', 'inconclusive', 'no-data', 'incident'), fc.constantFrom(5, 50, 100)).map(([v, w]) => judged(v, w)),
+  fc.constant<ServiceEvent>({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }),
+  fc
+    .tuple(fc.constantFrom('pass', 'fail', 'inconclusive', 'no-data', 'incident'), fc.constantFrom(5, 50, 100))
+    .map(([v, w]) => judged(v, w)),
   fc.nat(30).map((generation): ServiceEvent => ({ type: 'applied', generation })),
   fc.constant<ServiceEvent>({ type: 'woken' }),
-  fc.constantFrom<'paused' | 'resumed' | 'rollback-requested'>('paused', 'resumed', 'rollback-requested').map(
-    (type): ServiceEvent => ({ type, deploymentId: null, reason: 'an order' }),
-  ),
-  fc.nat(5).map((n): ServiceEvent => ({ type: 'revert-settled', deploymentId: `deploy-${n}`, outcome: { kind: 'committed', commit: 'r' } })),
+  fc
+    .constantFrom<'paused' | 'resumed' | 'rollback-requested'>('paused', 'resumed', 'rollback-requested')
+    .map((type): ServiceEvent => ({ type, deploymentId: null, reason: 'an order' })),
+  fc
+    .nat(5)
+    .map((n): ServiceEvent => ({ type: 'revert-settled', deploymentId: `deploy-${n}`, outcome: { kind: 'committed', commit: 'r' } })),
   fc.constant<ServiceEvent>({ type: 'watch-failed', judgement: aCanaryJudgement(), arrivedAt: 0 }),
   fc.nat(30).map((generation): ServiceEvent => ({ type: 'gateway-refused', generation, gateway: 'g', problems: ['no key'] })),
   fc.constant<ServiceEvent>({ type: 'revision-rejected', commit: 'x', deploymentId: 'deploy-9', problems: [] }),
@@ -273,7 +277,10 @@ const anyEvent: fc.Arbitrary<ServiceEvent> = fc.oneof(
 const histories = fc.array(fc.tuple(anyEvent, fc.nat(2000)), { maxLength: 60, size: 'max' });
 const often = { numRuns: 3000 };
 
-function walk(history: readonly (readonly [ServiceEvent, number])[], look: (state: ServiceState, before: ServiceState, event: ServiceEvent) => void): ServiceState {
+function walk(
+  history: readonly (readonly [ServiceEvent, number])[],
+  look: (state: ServiceState, before: ServiceState, event: ServiceEvent) => void,
+): ServiceState {
   let state = aService().state;
   let now = 1_000_000;
   for (const [event, ms] of history) {
@@ -291,9 +298,13 @@ describe('whatever happens', () => {
       fc.property(histories, (history) => {
         walk(history, (state) => {
           const variants = assignedVariants(state);
-          assert.equal(variants.reduce((sum, variant) => sum + variant.weight, 0), variants.length === 0 ? 0 : 100);
+          assert.equal(
+            variants.reduce((sum, variant) => sum + variant.weight, 0),
+            variants.length === 0 ? 0 : 100,
+          );
           const phase = state.active?.phase;
-          const planned = phase?.name === 'progressing' || phase?.name === 'paused' ? (state.active?.plan.steps[phase.step]?.weight ?? 0) : 0;
+          const planned =
+            phase?.name === 'progressing' || phase?.name === 'paused' ? (state.active?.plan.steps[phase.step]?.weight ?? 0) : 0;
           assert.ok(canaryWeight(state) <= planned);
         });
       }),
@@ -345,7 +356,10 @@ describe('whatever happens', () => {
       fc.property(histories, (history) => {
         let now = 1_000_000;
         const rows = history.map(([event, ms]) => ({ event, at: (now += ms) }));
-        assert.deepEqual(fold(aService().state, rows), walk(history, () => undefined));
+        assert.deepEqual(
+          fold(aService().state, rows),
+          walk(history, () => undefined),
+        );
       }),
       often,
     );
@@ -371,7 +385,7 @@ function helpfulEvents(state: ServiceState): readonly ServiceEvent[] {
   const { active } = state;
   if (active === null) return [];
   return [
-    { type: 'slot-granted', stableIsBreaching: false },
+    { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 },
     { type: 'resumed', deploymentId: null, reason: 'go on' },
     judged('pass', canaryWeight(state)),
     { type: 'woken' },

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { misplacedKeys, resolveDaemonSettings, resolveRolloutSettings, type RolloutSettings, type SettingsSources } from '../../../src/domain/settings/resolve.ts';
+import {
+  misplacedKeys,
+  resolveDaemonSettings,
+  resolveRolloutSettings,
+  type RolloutSettings,
+  type SettingsSources,
+} from '../../../src/domain/settings/resolve.ts';
 
 function resolve(change: Partial<SettingsSources> = {}): RolloutSettings {
   const resolved = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, ...change });
@@ -28,13 +34,18 @@ describe('settings', () => {
   });
 
   it('are overridden by actuator.yaml, then the policy, then rollout.yaml, then the one-off', () => {
-    const level = (min_sample_size: number): { canary: { success_criteria: { min_sample_size: number } } } => ({ canary: { success_criteria: { min_sample_size } } });
+    const level = (min_sample_size: number): { canary: { success_criteria: { min_sample_size: number } } } => ({
+      canary: { success_criteria: { min_sample_size } },
+    });
     const repository = { policy: 'p', actuator: level(1) };
     assert.equal(resolve({ repository: { actuator: level(1) } }).criteria.minSampleSize, 1);
     const policies = new Map([['p', level(2)]]);
     assert.equal(resolve({ repository, policies }).criteria.minSampleSize, 2);
     assert.equal(resolve({ repository, policies, service: level(3) }).criteria.minSampleSize, 3);
-    assert.equal(resolve({ repository, policies, service: level(3), oneOff: { success_criteria: { min_sample_size: 4 } } }).criteria.minSampleSize, 4);
+    assert.equal(
+      resolve({ repository, policies, service: level(3), oneOff: { success_criteria: { min_sample_size: 4 } } }).criteria.minSampleSize,
+      4,
+    );
   });
 
   it('take minutes as numbers and other units as text', () => {
@@ -42,7 +53,10 @@ describe('settings', () => {
       { percentage: 10, duration_minutes: '90s' },
       { percentage: 100, duration_minutes: 0.5 },
     ];
-    assert.deepEqual(resolve({ service: { canary: { steps } } }).steps.map((step) => step.holdMs), [90_000, 30_000]);
+    assert.deepEqual(
+      resolve({ service: { canary: { steps } } }).steps.map((step) => step.holdMs),
+      [90_000, 30_000],
+    );
     assert.equal(resolve({ service: { canary: { max_total_duration_minutes: '24h' } } }).maxTotalMs, 24 * 3_600_000);
   });
 
@@ -62,18 +76,29 @@ describe('settings', () => {
 
   it('scale holds to the asked duration', () => {
     const settings = resolve({ oneOff: { rollout_duration_minutes: 60 } });
-    assert.equal(settings.steps.reduce((sum, step) => sum + step.holdMs, 0), 60 * 60_000);
+    assert.equal(
+      settings.steps.reduce((sum, step) => sum + step.holdMs, 0),
+      60 * 60_000,
+    );
     assert.ok(settings.maxTotalMs > 60 * 60_000);
   });
 
   it('refuse what is not offered, by name', () => {
-    assert.match(problem({ repository: { actuator: { default_strategy: 'shadow' } } }), /not-in-effect: .*"shadow".*"canary" and "immediate"/);
+    assert.match(
+      problem({ repository: { actuator: { default_strategy: 'shadow' } } }),
+      /not-in-effect: .*"shadow".*"canary" and "immediate"/,
+    );
     assert.match(problem({ service: { canary: { traffic_split: { method: 'consistent_hash' } } } }), /not-in-effect: .*consistent_hash/);
-    assert.match(problem({ repository: { policy: 'standrad' }, policies: new Map([['standard', {}]]) }), /unknown-policy: .*Did you mean "standard"/);
+    assert.match(
+      problem({ repository: { policy: 'standrad' }, policies: new Map([['standard', {}]]) }),
+      /unknown-policy: .*Did you mean "standard"/,
+    );
   });
 
   it('refuse steps that make no rollout', () => {
-    const steps = (...list: number[]): Partial<SettingsSources> => ({ service: { canary: { steps: list.map((percentage) => ({ percentage, duration_minutes: 1 })) } } });
+    const steps = (...list: number[]): Partial<SettingsSources> => ({
+      service: { canary: { steps: list.map((percentage) => ({ percentage, duration_minutes: 1 })) } },
+    });
     assert.match(problem(steps(50, 25, 100)), /must rise/);
     assert.match(problem(steps(5, 50)), /must be 100/);
     assert.match(problem(steps(100)), /below 100/);
