@@ -23,11 +23,12 @@ export interface World {
   git(...args: readonly string[]): Promise<string>;
   /** Changes files as a person would: edits, commits, pushes. The commit's id. */
   commit(message: string, edits: Readonly<Record<string, (text: string) => string | null>>): Promise<string>;
-  startControlPlane(): Promise<void>;
+  startControlPlane(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** Exit code; null after a signal. */
   stopControlPlane(signal: NodeJS.Signals): Promise<number | null>;
   api(path: string, body?: object): Promise<unknown>;
-  readonly controlPlanePid: () => number | undefined;
+  /** Resolves when the control plane has ended, however that came. */
+  ended(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,7 +38,6 @@ export interface WorldOptions {
   /** actuator.yaml of the repository. */
   readonly settings: string;
   readonly pollInterval: string;
-  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
@@ -61,7 +61,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   await seedRemote(directory, clone, repositoryUrl, options.settings, provider.url, git);
 
-  async function startControlPlane(): Promise<void> {
+  async function startControlPlane(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     const args = [
       'serve',
       '--repo',
@@ -80,7 +80,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ];
     const started = spawn(process.execPath, [join(root, 'src', 'main', 'cli.ts'), ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...options.environment },
+      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...environment },
     });
     child = started;
     let log = '';
@@ -98,7 +98,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   async function stopControlPlane(signal: NodeJS.Signals): Promise<number | null> {
     const running = child;
     child = null;
-    if (running === null || running.exitCode !== null) return running?.exitCode ?? null;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return running?.exitCode ?? null;
     const ended = new Promise<number | null>((resolve) => running.once('exit', (code) => resolve(code)));
     running.kill(signal);
     return ended;
@@ -127,7 +127,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       if (response.statusCode >= 300) throw new Error(`${path} answered ${response.statusCode}: ${text}`);
       return text === '' ? null : (JSON.parse(text) as unknown);
     },
-    controlPlanePid: () => child?.pid,
+    async ended() {
+      const running = child;
+      if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+      await new Promise((resolve) => running.once('exit', resolve));
+    },
     async close() {
       await stopControlPlane('SIGTERM');
       await endGateway(dataDirectory);

@@ -52,9 +52,10 @@ export function callUpstream(
 
     function onClose(): void {
       if (response.writableFinished) return;
+      // Settled first: the abort reports itself as an error of the provider.
+      settle(null, true);
       // Without this a client that leaves would keep the provider generating, and the connection busy.
       controller?.abort(new Error('the client left'));
-      settle(null, true);
     }
 
     response.on('close', onClose);

@@ -46,7 +46,7 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
       const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
       if (path === '/api/v1/gateway/acknowledgements') acknowledgements.push(body as Acknowledgement);
       else batches.push(body as BucketBatch);
-      if (answersToLose > 0) {
+      if (answersToLose > 0 && path?.endsWith('/buckets') === true) {
         answersToLose--;
         response.destroy();
       } else response.writeHead(204).end();

@@ -1,0 +1,17 @@
+/** As in production, with holds of a second. */
+export const quickSettings = `actuator:
+  canary:
+    steps:
+      - { percentage: 20, duration_minutes: 1s }
+      - { percentage: 50, duration_minutes: 1s }
+      - { percentage: 100, duration_minutes: 1s }
+    max_total_duration_minutes: 2m
+    success_criteria: { max_error_rate_increase: 0.05, min_sample_size: 20 }
+metrics:
+  collection_interval_seconds: 0.5
+`;
+
+/** With a first step that lasts until the test ends it. */
+export const slowSettings: string = quickSettings
+  .replace('percentage: 20, duration_minutes: 1s', 'percentage: 20, duration_minutes: 10m')
+  .replace('2m', '1h');
