@@ -56,6 +56,8 @@ export function callUpstream(
       settle(null, true);
       // Without this a client that leaves would keep the provider generating, and the connection busy.
       controller?.abort(new Error('the client left'));
+      // Our half of the socket is still open; nobody else would ever close it.
+      response.destroy();
     }
 
     response.on('close', onClose);

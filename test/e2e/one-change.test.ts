@@ -183,6 +183,7 @@ describe('a service', () => {
   it('added later serves at once; a removed one goes on serving', async () => {
     await start(quickSettings);
     const added = await world.commit('a new one', { 'services/fresh/config.yaml': () => 'llm:\n  model: gpt-4\n' });
+    await until('known', async () => (await allEvents(world)).some((row) => row.service === 'fresh'), 10_000);
     assert.equal((await untilEnded(world, 'fresh', added, 10_000)).phase, 'completed');
     const ask = (): Promise<Response> =>
       fetch(`${world.gatewayUrl}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: 'fresh', messages: [] }) });
