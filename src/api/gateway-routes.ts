@@ -1,6 +1,6 @@
 /** What gateways call: the assignment stream, acknowledgements, buckets. */
 import type { FastifyInstance } from 'fastify';
-import { actorOf, checkedBody, sendProblems, type ApiDeps } from './server.ts';
+import { actorOf, checkedBody, sendProblems, type ApiDeps } from './routing.ts';
 
 const base = '/api/v1/gateway';
 const gatewayName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

@@ -4,7 +4,7 @@ import { toIso } from '../base/time.ts';
 import { deploy } from '../app/commands/deploy.ts';
 import { pauseDeployment, resumeDeployment, rollBackDeployment } from '../app/commands/operate.ts';
 import { viewService, type ServiceView } from '../app/queries/service-view.ts';
-import { actorOf, checkedBody, sendProblems, sendResult, type ApiDeps } from './server.ts';
+import { actorOf, checkedBody, sendProblems, sendResult, type ApiDeps } from './routing.ts';
 
 const base = '/api/v1/actuator';
 

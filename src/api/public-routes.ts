@@ -2,7 +2,7 @@
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { FastifyInstance } from 'fastify';
 import { canaryWeight } from '../domain/rollout/state.ts';
-import type { ApiDeps } from './server.ts';
+import type { ApiDeps } from './routing.ts';
 
 export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {
   const registry = createRegistry(deps);

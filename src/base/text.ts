@@ -36,7 +36,3 @@ export function oneLine(text: string, cap = 500): string {
   const flat = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e]+/g, ' ').trim();
   return flat.length <= cap ? flat : `${flat.slice(0, cap - 1)}…`;
 }
-
-export function percent(fraction: number, digits = 1): string {
-  return `${(fraction * 100).toFixed(digits)} %`;
-}

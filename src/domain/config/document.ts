@@ -1,5 +1,5 @@
 /** A parsed and schema-checked file. Plain data, so that it can be cached by the blob's id. */
-import { refuse, ok, type Result } from '../../base/result.ts';
+import type { Result } from '../../base/result.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { SchemaTypes } from '../../generated/types.ts';
 
@@ -37,10 +37,4 @@ function nearestPosition(pointer: string, document: ParsedDocument<unknown>): re
     if (position !== undefined) return position;
     if (!at.includes('/')) return undefined;
   }
-}
-
-/** The values of all results, or all of their problems. */
-export function collect<T>(results: readonly Result<T, readonly Problem[]>[]): Result<readonly T[], readonly Problem[]> {
-  const problems = results.flatMap((result) => (result.ok ? [] : result.error));
-  return problems.length > 0 ? refuse(problems) : ok(results.flatMap((result) => (result.ok ? [result.value] : [])));
 }
