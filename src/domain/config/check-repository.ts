@@ -28,6 +28,8 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader): C
   const policies = new Map<string, WrittenSettings>();
   for (const [name, text] of texts.policies)
     policies.set(name, readSettings(text, `policies/${name}.yaml`, 'policy', read, problems).value);
+  const shared = resolveRolloutSettings({ repository: repository.value, policies, service: {}, oneOff: undefined });
+  if (!shared.ok) problems.push(...locate(shared.error, repository));
   const catalogue = readCatalogue(texts.catalogue, read, problems);
   for (const [name, text] of texts.templates) {
     const document = read('llm-config', text, `templates/${name}.yaml`);
