@@ -60,4 +60,6 @@ for (let round = 1; round <= rounds; round++) {
 
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
 const [judging, parsing] = [median(times.judging), median(times.parsing)];
-console.log(`${services} services: judge ${judging.toFixed(1)} ms, reference (parsing their buckets) ${parsing.toFixed(1)} ms, ratio ${(judging / parsing).toFixed(2)}`);
+console.log(
+  `${services} services: judge ${judging.toFixed(1)} ms, reference (parsing their buckets) ${parsing.toFixed(1)} ms, ratio ${(judging / parsing).toFixed(2)}`,
+);

@@ -13,24 +13,15 @@ export const schemas: Readonly<Record<string, object>> = {
       service: { type: 'string', description: 'Service.' },
       term: { type: 'integer', description: 'Term of the assignment.' },
       generation: { type: 'integer', description: 'Generation of the assignment.' },
-      applied: {
-        type: 'boolean',
-        description: 'true: new requests are served by it. false: refused, the one before stays in force.',
-      },
-      problems: {
-        type: 'array',
-        maxItems: 50,
-        items: { type: 'string', maxLength: 1000 },
-        description: 'Why it was refused.',
-      },
+      applied: { type: 'boolean', description: 'true: new requests are served by it. false: refused, the one before stays in force.' },
+      problems: { type: 'array', maxItems: 50, items: { type: 'string', maxLength: 1000 }, description: 'Why it was refused.' },
     },
   },
   assignment: {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'assignment',
     title: 'Assignment',
-    description:
-      'What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.',
+    description: 'What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.',
     type: 'object',
     additionalProperties: false,
     required: ['service', 'term', 'generation', 'deployment_id', 'split', 'variants'],
@@ -44,9 +35,7 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'How requests are divided between the variants.',
         additionalProperties: false,
         required: ['method'],
-        properties: {
-          method: { enum: ['weighted_random'], description: 'Each request is drawn by itself.' },
-        },
+        properties: { method: { enum: ['weighted_random'], description: 'Each request is drawn by itself.' } },
       },
       variants: {
         type: 'array',
@@ -74,26 +63,11 @@ export const schemas: Readonly<Record<string, object>> = {
         type: 'object',
         description: 'A configuration with defaults and catalogue entries filled in.',
         additionalProperties: false,
-        required: [
-          'default_model',
-          'prompt_template',
-          'parameters',
-          'timeout_ms',
-          'rules',
-          'models',
-          'aliases',
-        ],
+        required: ['default_model', 'prompt_template', 'parameters', 'timeout_ms', 'rules', 'models', 'aliases'],
         properties: {
           default_model: { type: 'string', description: 'Model where no rule matches.' },
-          prompt_template: {
-            anyOf: [{ type: 'string' }, { type: 'null' }],
-            description: 'Template of the system message.',
-          },
-          parameters: {
-            type: 'object',
-            additionalProperties: true,
-            description: 'Parameters set on every request.',
-          },
+          prompt_template: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Template of the system message.' },
+          parameters: { type: 'object', additionalProperties: true, description: 'Parameters set on every request.' },
           timeout_ms: { type: 'integer', minimum: 1, description: 'Upstream time-out, in milliseconds.' },
           rules: {
             type: 'array',
@@ -105,11 +79,7 @@ export const schemas: Readonly<Record<string, object>> = {
               properties: {
                 condition: { type: 'string', description: 'CEL.' },
                 model: { type: 'string', description: 'Model of the rule.' },
-                parameters: {
-                  type: 'object',
-                  additionalProperties: true,
-                  description: 'Parameters of the rule.',
-                },
+                parameters: { type: 'object', additionalProperties: true, description: 'Parameters of the rule.' },
               },
             },
           },
@@ -143,14 +113,8 @@ export const schemas: Readonly<Record<string, object>> = {
                 additionalProperties: false,
                 required: ['input_per_million_usd', 'output_per_million_usd'],
                 properties: {
-                  input_per_million_usd: {
-                    type: 'number',
-                    description: 'US dollars per million prompt tokens.',
-                  },
-                  output_per_million_usd: {
-                    type: 'number',
-                    description: 'US dollars per million completion tokens.',
-                  },
+                  input_per_million_usd: { type: 'number', description: 'US dollars per million prompt tokens.' },
+                  output_per_million_usd: { type: 'number', description: 'US dollars per million completion tokens.' },
                 },
               },
             ],
@@ -164,8 +128,7 @@ export const schemas: Readonly<Record<string, object>> = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'bucket-batch',
     title: 'BucketBatch',
-    description:
-      'What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.',
+    description: 'What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.',
     type: 'object',
     additionalProperties: false,
     required: ['gateway', 'epoch', 'seq', 'buckets'],
@@ -173,12 +136,7 @@ export const schemas: Readonly<Record<string, object>> = {
       gateway: { type: 'string', maxLength: 128, description: 'Name of the gateway.' },
       epoch: { type: 'string', maxLength: 64, description: 'Random for each start of the gateway process.' },
       seq: { type: 'integer', minimum: 1, description: '1, 2, 3 ... within the epoch.' },
-      buckets: {
-        type: 'array',
-        maxItems: 10000,
-        items: { $ref: 'bucket' },
-        description: 'One for each key that saw a request.',
-      },
+      buckets: { type: 'array', maxItems: 10000, items: { $ref: 'bucket' }, description: 'One for each key that saw a request.' },
     },
   },
   bucket: {
@@ -221,52 +179,33 @@ export const schemas: Readonly<Record<string, object>> = {
         minimum: 0,
         description: 'Requests that count: finished, and neither refused by us nor abandoned by the client.',
       },
-      errors: {
-        type: 'object',
-        additionalProperties: { type: 'integer', minimum: 0 },
-        description: 'Failed requests by class.',
-      },
+      errors: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 }, description: 'Failed requests by class.' },
       excluded: {
         type: 'object',
         additionalProperties: { type: 'integer', minimum: 0 },
         description: 'Requests outside `requests`, by reason.',
       },
       latency_ms: { $ref: '#/$defs/histogram', description: 'Time to the last byte, in milliseconds.' },
-      first_token_ms: {
-        $ref: '#/$defs/histogram',
-        description: 'Time to the first byte of a streamed answer, in milliseconds.',
-      },
+      first_token_ms: { $ref: '#/$defs/histogram', description: 'Time to the first byte of a streamed answer, in milliseconds.' },
       cost_usd: { $ref: '#/$defs/moments', description: 'Cost per priced request, in US dollars.' },
       unpriced: { type: 'integer', minimum: 0, description: 'Answered requests whose cost is unknown.' },
-      input_tokens: {
-        $ref: '#/$defs/moments',
-        description: 'Prompt tokens per request that reported usage.',
-      },
-      output_tokens: {
-        $ref: '#/$defs/moments',
-        description: 'Completion tokens per request that reported usage.',
-      },
+      input_tokens: { $ref: '#/$defs/moments', description: 'Prompt tokens per request that reported usage.' },
+      output_tokens: { $ref: '#/$defs/moments', description: 'Completion tokens per request that reported usage.' },
     },
     $defs: {
       histogram: {
         type: 'object',
-        description:
-          'Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.',
+        description: 'Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.',
         additionalProperties: false,
         required: ['zero', 'bins'],
         properties: {
           zero: { type: 'integer', minimum: 0, description: 'Values up to 0.001.' },
-          bins: {
-            type: 'array',
-            items: { type: 'integer' },
-            description: 'Pairs: bin, count, bin, count ... in rising order.',
-          },
+          bins: { type: 'array', items: { type: 'integer' }, description: 'Pairs: bin, count, bin, count ... in rising order.' },
         },
       },
       moments: {
         type: 'object',
-        description:
-          'Count, sum and sum of squares about a pivot, which keeps the digits that plain sums lose.',
+        description: 'Count, sum and sum of squares about a pivot, which keeps the digits that plain sums lose.',
         additionalProperties: false,
         required: ['n', 'pivot', 'sum', 'sum_squares'],
         properties: {
@@ -282,32 +221,16 @@ export const schemas: Readonly<Record<string, object>> = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'deploy-request',
     title: 'DeployRequest',
-    description:
-      "POST /api/v1/actuator/deploy: commits a change of one service's configuration to the branch.",
+    description: "POST /api/v1/actuator/deploy: commits a change of one service's configuration to the branch.",
     type: 'object',
     additionalProperties: false,
     required: ['config'],
     properties: {
-      service: {
-        type: 'string',
-        description: 'Service; where left out, metadata.service of the configuration, or the only service.',
-      },
-      config: {
-        type: 'string',
-        maxLength: 262144,
-        description: "YAML that is merged (RFC 7396) onto the service's config.yaml.",
-      },
-      strategy: {
-        $ref: 'llm-config#/$defs/deployment_strategy',
-        description: 'One-off overrides, written as deployment_strategy.',
-      },
+      service: { type: 'string', description: 'Service; where left out, metadata.service of the configuration, or the only service.' },
+      config: { type: 'string', maxLength: 262144, description: "YAML that is merged (RFC 7396) onto the service's config.yaml." },
+      strategy: { $ref: 'llm-config#/$defs/deployment_strategy', description: 'One-off overrides, written as deployment_strategy.' },
       reason: { type: 'string', maxLength: 500, description: 'Why, for the commit message.' },
-      incident_reference: {
-        type: 'string',
-        maxLength: 100,
-        pattern: '^[A-Za-z0-9._/#-]+$',
-        description: 'Incident that this answers.',
-      },
+      incident_reference: { type: 'string', maxLength: 100, pattern: '^[A-Za-z0-9._/#-]+$', description: 'Incident that this answers.' },
     },
   },
   'deployment-command': {
@@ -318,10 +241,7 @@ export const schemas: Readonly<Record<string, object>> = {
     type: 'object',
     additionalProperties: false,
     properties: {
-      service: {
-        type: 'string',
-        description: 'Service; where left out, that of the deployment, or the only one that is active.',
-      },
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
       deployment_id: { type: 'string', description: 'Deployment; refused when another one is in force.' },
       reason: { type: 'string', maxLength: 500, description: 'Why, for the journal.' },
     },
@@ -330,22 +250,10 @@ export const schemas: Readonly<Record<string, object>> = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'journal-event',
     title: 'PublishedEvent',
-    description:
-      'One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.',
+    description: 'One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.',
     type: 'object',
     additionalProperties: false,
-    required: [
-      'position',
-      'seq',
-      'at',
-      'service',
-      'deployment_id',
-      'actor',
-      'message',
-      'phase',
-      'weight',
-      'event',
-    ],
+    required: ['position', 'seq', 'at', 'service', 'deployment_id', 'actor', 'message', 'phase', 'weight', 'event'],
     properties: {
       position: { type: 'integer', minimum: 1, description: 'Order over all services.' },
       seq: { type: 'integer', minimum: 1, description: 'Order within the service.' },
@@ -355,12 +263,7 @@ export const schemas: Readonly<Record<string, object>> = {
       actor: { type: 'string', description: 'Who or what caused it.' },
       message: { type: 'string', description: 'The transition in one sentence.' },
       phase: { type: 'string', description: 'Phase after it.' },
-      weight: {
-        type: 'number',
-        minimum: 0,
-        maximum: 100,
-        description: 'Percent of traffic on the canary after it.',
-      },
+      weight: { type: 'number', minimum: 0, maximum: 100, description: 'Percent of traffic on the canary after it.' },
       event: {
         type: 'object',
         additionalProperties: true,
@@ -407,23 +310,12 @@ export const schemas: Readonly<Record<string, object>> = {
         additionalProperties: false,
         properties: {
           name: { type: 'string', maxLength: 200, description: 'Name of this configuration.' },
-          service: {
-            $ref: '#/$defs/serviceName',
-            description: "Service that `deploy --config` writes to; must equal the folder's name.",
-          },
+          service: { $ref: '#/$defs/serviceName', description: "Service that `deploy --config` writes to; must equal the folder's name." },
           description: { type: 'string', maxLength: 2000, description: 'What the configuration is for.' },
           created_at: { type: 'string', format: 'date-time', description: 'When it was written.' },
           created_by: { type: 'string', maxLength: 200, description: 'Who or what wrote it.' },
-          tags: {
-            type: 'array',
-            items: { type: 'string', maxLength: 100 },
-            description: 'Free words to find it by.',
-          },
-          template: {
-            type: 'string',
-            maxLength: 200,
-            description: 'Name of the template it was copied from.',
-          },
+          tags: { type: 'array', items: { type: 'string', maxLength: 100 }, description: 'Free words to find it by.' },
+          template: { type: 'string', maxLength: 200, description: 'Name of the template it was copied from.' },
           use_case: { type: 'string', maxLength: 500, description: 'What the template is good for.' },
         },
       },
@@ -432,10 +324,7 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'The model and how it is asked.',
         additionalProperties: false,
         properties: {
-          model: {
-            $ref: '#/$defs/modelName',
-            description: 'Model of the catalogue (models.yaml) that answers.',
-          },
+          model: { $ref: '#/$defs/modelName', description: 'Model of the catalogue (models.yaml) that answers.' },
           provider: {
             type: 'string',
             maxLength: 100,
@@ -447,21 +336,13 @@ export const schemas: Readonly<Record<string, object>> = {
             description:
               "With `{question}` (the last user message) it takes the place of that message; otherwise it is the system message. `{context}`, `{user_id}` and `{language}` come from the request's `metadata`; `{{` is a brace.",
           },
-          parameters: {
-            $ref: '#/$defs/parameters',
-            description: 'Generation parameters set on every request.',
-          },
+          parameters: { $ref: '#/$defs/parameters', description: 'Generation parameters set on every request.' },
           retry_config: {
             type: 'object',
             description: 'Retries and time-out towards the provider.',
             additionalProperties: false,
             properties: {
-              max_retries: {
-                type: 'integer',
-                minimum: 0,
-                maximum: 10,
-                description: 'Further attempts after a failed one.',
-              },
+              max_retries: { type: 'integer', minimum: 0, maximum: 10, description: 'Further attempts after a failed one.' },
               retry_delay_ms: {
                 type: 'integer',
                 minimum: 0,
@@ -472,8 +353,7 @@ export const schemas: Readonly<Record<string, object>> = {
                 type: 'integer',
                 minimum: 1,
                 maximum: 600000,
-                description:
-                  "Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.",
+                description: "Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.",
               },
             },
           },
@@ -501,14 +381,10 @@ export const schemas: Readonly<Record<string, object>> = {
                   type: 'string',
                   minLength: 1,
                   maxLength: 2000,
-                  description:
-                    'CEL over task, request, user and cost_budget; must give a bool. A missing field means no match.',
+                  description: 'CEL over task, request, user and cost_budget; must give a bool. A missing field means no match.',
                 },
                 model: { $ref: '#/$defs/modelName', description: 'Model for the requests of this rule.' },
-                parameters: {
-                  $ref: '#/$defs/parameters',
-                  description: 'Parameters of this rule, over those of `llm.parameters`.',
-                },
+                parameters: { $ref: '#/$defs/parameters', description: 'Parameters of this rule, over those of `llm.parameters`.' },
               },
             },
           },
@@ -519,16 +395,8 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'Spending limits.',
         additionalProperties: false,
         properties: {
-          daily_budget_usd: {
-            type: 'number',
-            exclusiveMinimum: 0,
-            description: 'Most that may be spent in a UTC day, in US dollars.',
-          },
-          per_request_limit_usd: {
-            type: 'number',
-            exclusiveMinimum: 0,
-            description: 'Most that one request may cost, in US dollars.',
-          },
+          daily_budget_usd: { type: 'number', exclusiveMinimum: 0, description: 'Most that may be spent in a UTC day, in US dollars.' },
+          per_request_limit_usd: { type: 'number', exclusiveMinimum: 0, description: 'Most that one request may cost, in US dollars.' },
           alert_threshold_usd: {
             type: 'number',
             exclusiveMinimum: 0,
@@ -541,19 +409,9 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'Quality of answers.',
         additionalProperties: false,
         properties: {
-          min_quality_score: {
-            type: 'number',
-            minimum: 0,
-            maximum: 1,
-            description: 'Lowest acceptable mean quality score.',
-          },
+          min_quality_score: { type: 'number', minimum: 0, maximum: 1, description: 'Lowest acceptable mean quality score.' },
           enable_quality_monitoring: { type: 'boolean', description: 'Score a sample of the answers.' },
-          quality_check_sample_rate: {
-            type: 'number',
-            minimum: 0,
-            maximum: 1,
-            description: 'Share of answers that is scored.',
-          },
+          quality_check_sample_rate: { type: 'number', minimum: 0, maximum: 1, description: 'Share of answers that is scored.' },
         },
       },
       performance: {
@@ -571,11 +429,7 @@ export const schemas: Readonly<Record<string, object>> = {
             exclusiveMinimum: 0,
             description: 'Target for the 99th percentile of latency, in milliseconds.',
           },
-          max_concurrent_requests: {
-            type: 'integer',
-            minimum: 1,
-            description: 'Most requests in flight in one gateway.',
-          },
+          max_concurrent_requests: { type: 'integer', minimum: 1, description: 'Most requests in flight in one gateway.' },
         },
       },
       deployment_strategy: {
@@ -596,23 +450,11 @@ export const schemas: Readonly<Record<string, object>> = {
         additionalProperties: false,
         properties: {
           type: { type: 'string', description: 'Strategy: canary or immediate.' },
-          initial_percentage: {
-            $ref: 'settings#/$defs/percentage',
-            description: 'Weight of the first step, in percent.',
-          },
+          initial_percentage: { $ref: 'settings#/$defs/percentage', description: 'Weight of the first step, in percent.' },
           steps: { $ref: 'settings#/$defs/steps', description: 'Steps of this rollout.' },
-          rollout_duration_minutes: {
-            $ref: 'settings#/$defs/minutes',
-            description: 'Holds are scaled so that they add up to this.',
-          },
-          auto_rollback: {
-            type: 'boolean',
-            description: 'Roll back by itself when the verdict is fail; false pauses and alerts.',
-          },
-          success_criteria: {
-            $ref: 'settings#/$defs/success_criteria',
-            description: 'Criteria of this rollout.',
-          },
+          rollout_duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'Holds are scaled so that they add up to this.' },
+          auto_rollback: { type: 'boolean', description: 'Roll back by itself when the verdict is fail; false pauses and alerts.' },
+          success_criteria: { $ref: 'settings#/$defs/success_criteria', description: 'Criteria of this rollout.' },
         },
       },
       serviceName: {
@@ -620,12 +462,7 @@ export const schemas: Readonly<Record<string, object>> = {
         pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
         description: 'Lower-case letters, digits, dots, dashes and underscores.',
       },
-      modelName: {
-        type: 'string',
-        minLength: 1,
-        maxLength: 200,
-        description: 'A key of `models` in models.yaml.',
-      },
+      modelName: { type: 'string', minLength: 1, maxLength: 200, description: 'A key of `models` in models.yaml.' },
       parameters: {
         type: 'object',
         description: 'Generation parameters. The configuration wins over what the client sends.',
@@ -634,25 +471,10 @@ export const schemas: Readonly<Record<string, object>> = {
           temperature: { type: 'number', minimum: 0, maximum: 2, description: 'Sampling temperature.' },
           top_p: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'Nucleus sampling mass.' },
           max_tokens: { type: 'integer', minimum: 1, description: 'Most tokens in the answer.' },
-          frequency_penalty: {
-            type: 'number',
-            minimum: -2,
-            maximum: 2,
-            description: 'Penalty for frequent tokens.',
-          },
-          presence_penalty: {
-            type: 'number',
-            minimum: -2,
-            maximum: 2,
-            description: 'Penalty for tokens already present.',
-          },
+          frequency_penalty: { type: 'number', minimum: -2, maximum: 2, description: 'Penalty for frequent tokens.' },
+          presence_penalty: { type: 'number', minimum: -2, maximum: 2, description: 'Penalty for tokens already present.' },
           seed: { type: 'integer', description: 'Seed for repeatable sampling where the provider has it.' },
-          stop: {
-            type: 'array',
-            items: { type: 'string' },
-            maxItems: 4,
-            description: 'Sequences that end the answer.',
-          },
+          stop: { type: 'array', items: { type: 'string' }, maxItems: 4, description: 'Sequences that end the answer.' },
           timeout_ms: {
             type: 'integer',
             minimum: 1,
@@ -690,8 +512,7 @@ export const schemas: Readonly<Record<string, object>> = {
               type: 'string',
               pattern: '^\\$\\{[A-Z_][A-Z0-9_]*\\}$',
               'x-secret': true,
-              description:
-                "Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.",
+              description: "Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.",
             },
           },
         },
@@ -712,16 +533,8 @@ export const schemas: Readonly<Record<string, object>> = {
               maxLength: 200,
               description: 'Name the provider knows it by; the key where left out.',
             },
-            context_tokens: {
-              type: 'integer',
-              minimum: 1,
-              description: 'Size of the context window, in tokens.',
-            },
-            max_output_tokens: {
-              type: 'integer',
-              minimum: 1,
-              description: 'Most tokens of one answer; `max_tokens` may not be larger.',
-            },
+            context_tokens: { type: 'integer', minimum: 1, description: 'Size of the context window, in tokens.' },
+            max_output_tokens: { type: 'integer', minimum: 1, description: 'Most tokens of one answer; `max_tokens` may not be larger.' },
             parameters: {
               type: 'object',
               description: 'Ranges that the model takes, narrower than the general ones.',
@@ -738,21 +551,12 @@ export const schemas: Readonly<Record<string, object>> = {
             },
             prices: {
               type: 'object',
-              description:
-                'Prices in US dollars per million tokens. Left out: cost is unknown, which is counted and never taken for free.',
+              description: 'Prices in US dollars per million tokens. Left out: cost is unknown, which is counted and never taken for free.',
               additionalProperties: false,
               required: ['input_per_million_usd', 'output_per_million_usd'],
               properties: {
-                input_per_million_usd: {
-                  type: 'number',
-                  minimum: 0,
-                  description: 'A million prompt tokens.',
-                },
-                output_per_million_usd: {
-                  type: 'number',
-                  minimum: 0,
-                  description: 'A million completion tokens.',
-                },
+                input_per_million_usd: { type: 'number', minimum: 0, description: 'A million prompt tokens.' },
+                output_per_million_usd: { type: 'number', minimum: 0, description: 'A million completion tokens.' },
               },
             },
           },
@@ -769,28 +573,11 @@ export const schemas: Readonly<Record<string, object>> = {
     additionalProperties: false,
     required: ['reason'],
     properties: {
-      service: {
-        type: 'string',
-        description: 'Service; where left out, that of the deployment, or the only service.',
-      },
-      deployment_id: {
-        type: 'string',
-        description: 'Deployment to roll back; refused when another one is in force.',
-      },
-      reason: {
-        type: 'string',
-        minLength: 1,
-        maxLength: 500,
-        description: 'Why. Goes into the revert commit.',
-      },
-      immediate: {
-        type: 'boolean',
-        description: 'true, the default: all traffic at once. Gradual rollbacks are not offered yet.',
-      },
-      scope: {
-        enum: ['all', 'canary'],
-        description: 'all, the default; canary refuses to undo what was promoted already.',
-      },
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only service.' },
+      deployment_id: { type: 'string', description: 'Deployment to roll back; refused when another one is in force.' },
+      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'Why. Goes into the revert commit.' },
+      immediate: { type: 'boolean', description: 'true, the default: all traffic at once. Gradual rollbacks are not offered yet.' },
+      scope: { enum: ['all', 'canary'], description: 'all, the default; canary refuses to undo what was promoted already.' },
     },
   },
   settings: {
@@ -805,32 +592,24 @@ export const schemas: Readonly<Record<string, object>> = {
       policy: {
         type: 'string',
         pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
-        description:
-          'Named rollout policy, policies/<name>.yaml, applied between actuator.yaml and rollout.yaml.',
+        description: 'Named rollout policy, policies/<name>.yaml, applied between actuator.yaml and rollout.yaml.',
       },
       actuator: {
         type: 'object',
         description: 'The rollout engine.',
         additionalProperties: false,
         properties: {
-          default_strategy: {
-            type: 'string',
-            description: 'Strategy for changes that name none: canary or immediate.',
-          },
+          default_strategy: { type: 'string', description: 'Strategy for changes that name none: canary or immediate.' },
           max_concurrent_deployments: {
             type: 'integer',
             minimum: 1,
             maximum: 10000,
-            description:
-              'Deployments that may shift traffic at once, over all services (actuator.yaml only). Rollbacks never wait.',
+            description: 'Deployments that may shift traffic at once, over all services (actuator.yaml only). Rollbacks never wait.',
           },
           canary: { $ref: '#/$defs/canary', description: 'The canary strategy.' },
         },
       },
-      canary: {
-        $ref: '#/$defs/canary',
-        description: 'Same as `actuator.canary`, for policies and rollout.yaml.',
-      },
+      canary: { $ref: '#/$defs/canary', description: 'Same as `actuator.canary`, for policies and rollout.yaml.' },
       metrics: {
         type: 'object',
         description: 'Measurement.',
@@ -858,8 +637,7 @@ export const schemas: Readonly<Record<string, object>> = {
         type: 'array',
         minItems: 1,
         maxItems: 50,
-        description:
-          'Weights in rising order; each is held for its duration, and longer until there is evidence.',
+        description: 'Weights in rising order; each is held for its duration, and longer until there is evidence.',
         items: {
           type: 'object',
           additionalProperties: false,
@@ -881,17 +659,8 @@ export const schemas: Readonly<Record<string, object>> = {
             maximum: 1,
             description: 'Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.',
           },
-          confidence_level: {
-            type: 'number',
-            minimum: 0.5,
-            maximum: 0.9999,
-            description: 'Confidence before a canary is called worse.',
-          },
-          min_sample_size: {
-            type: 'integer',
-            minimum: 1,
-            description: 'Canary requests that each step needs.',
-          },
+          confidence_level: { type: 'number', minimum: 0.5, maximum: 0.9999, description: 'Confidence before a canary is called worse.' },
+          min_sample_size: { type: 'integer', minimum: 1, description: 'Canary requests that each step needs.' },
         },
       },
       canary: {
@@ -910,30 +679,21 @@ export const schemas: Readonly<Record<string, object>> = {
             description: 'When to roll back without asking.',
             additionalProperties: false,
             properties: {
-              enabled: {
-                type: 'boolean',
-                description: 'false: a failing canary is paused and people are told.',
-              },
+              enabled: { type: 'boolean', description: 'false: a failing canary is paused and people are told.' },
               critical_error_rate: {
                 type: 'number',
                 exclusiveMinimum: 0,
                 maximum: 1,
-                description:
-                  'Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.',
+                description: 'Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.',
               },
             },
           },
-          max_total_duration_minutes: {
-            $ref: '#/$defs/minutes',
-            description: 'After this the deployment is paused for a person.',
-          },
+          max_total_duration_minutes: { $ref: '#/$defs/minutes', description: 'After this the deployment is paused for a person.' },
           traffic_split: {
             type: 'object',
             description: 'How requests are divided.',
             additionalProperties: false,
-            properties: {
-              method: { type: 'string', description: 'weighted_random: each request is drawn by itself.' },
-            },
+            properties: { method: { type: 'string', description: 'weighted_random: each request is drawn by itself.' } },
           },
         },
       },
@@ -976,10 +736,7 @@ export const schemas: Readonly<Record<string, object>> = {
             required: ['commit', 'digest'],
             properties: {
               commit: { type: 'string', description: 'Newest commit that touched the service.' },
-              digest: {
-                anyOf: [{ type: 'string' }, { type: 'null' }],
-                description: "Its digest; null when it can't be served.",
-              },
+              digest: { anyOf: [{ type: 'string' }, { type: 'null' }], description: "Its digest; null when it can't be served." },
             },
           },
         ],
@@ -988,10 +745,7 @@ export const schemas: Readonly<Record<string, object>> = {
       stable: { $ref: '#/$defs/revision', description: 'The variant in force.' },
       canary: { $ref: '#/$defs/revision', description: 'The variant on trial; null when none has traffic.' },
       deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment under way.' },
-      phase: {
-        enum: ['idle', 'pending', 'progressing', 'paused', 'promoting', 'rolling-back'],
-        description: 'Its phase.',
-      },
+      phase: { enum: ['idle', 'pending', 'progressing', 'paused', 'promoting', 'rolling-back'], description: 'Its phase.' },
       step: {
         anyOf: [
           { type: 'null' },
@@ -1017,17 +771,11 @@ export const schemas: Readonly<Record<string, object>> = {
             required: ['id', 'phase', 'reason', 'commit', 'finished_at', 'revert_commit'],
             properties: {
               id: { type: 'string', description: 'Deployment.' },
-              phase: {
-                enum: ['completed', 'rolled-back', 'superseded', 'rejected', 'held', 'failed'],
-                description: 'How it ended.',
-              },
+              phase: { enum: ['completed', 'rolled-back', 'superseded', 'rejected', 'held', 'failed'], description: 'How it ended.' },
               reason: { type: 'string', description: 'Why, in one sentence.' },
               commit: { type: 'string', description: 'Commit that brought it.' },
               finished_at: { type: 'string', format: 'date-time', description: 'When it ended.' },
-              revert_commit: {
-                anyOf: [{ type: 'string' }, { type: 'null' }],
-                description: 'Commit that took it back on the branch.',
-              },
+              revert_commit: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Commit that took it back on the branch.' },
             },
           },
         ],
@@ -1041,15 +789,9 @@ export const schemas: Readonly<Record<string, object>> = {
             additionalProperties: false,
             required: ['verdict', 'reason', 'evidence'],
             properties: {
-              verdict: {
-                enum: ['pass', 'fail', 'inconclusive', 'no-data', 'incident'],
-                description: 'Verdict of the judge.',
-              },
+              verdict: { enum: ['pass', 'fail', 'inconclusive', 'no-data', 'incident'], description: 'Verdict of the judge.' },
               reason: { type: 'string', description: 'Why, with the numbers.' },
-              evidence: {
-                type: 'string',
-                description: "sha256 of evidence.json in the deployment's folder.",
-              },
+              evidence: { type: 'string', description: "sha256 of evidence.json in the deployment's folder." },
             },
           },
         ],
@@ -1078,11 +820,7 @@ export const schemas: Readonly<Record<string, object>> = {
             required: ['commit', 'problems'],
             properties: {
               commit: { type: 'string', description: 'Commit that is refused.' },
-              problems: {
-                type: 'array',
-                items: { type: 'string' },
-                description: 'file:line:column and what is wrong.',
-              },
+              problems: { type: 'array', items: { type: 'string' }, description: 'file:line:column and what is wrong.' },
             },
           },
         ],
@@ -1116,10 +854,7 @@ export const schemas: Readonly<Record<string, object>> = {
             type: 'object',
             additionalProperties: false,
             required: ['commit', 'digest'],
-            properties: {
-              commit: { type: 'string', description: 'Commit.' },
-              digest: { type: 'string', description: 'Digest.' },
-            },
+            properties: { commit: { type: 'string', description: 'Commit.' }, digest: { type: 'string', description: 'Digest.' } },
           },
         ],
         description: 'A revision.',

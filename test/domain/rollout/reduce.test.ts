@@ -49,7 +49,7 @@ describe('going forward', () => {
     assert.equal(bench.state.previous?.digest, 'good');
 
     bench.take({ type: 'applied', generation: bench.state.generation - 1 });
-    assert.equal(bench.state.active?.phase.name, 'promoting');
+    assert.equal(bench.state.active.phase.name, 'promoting');
     bench.take({ type: 'applied', generation: bench.state.generation });
 
     assert.equal(bench.state.active, null);
