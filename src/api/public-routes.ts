@@ -1,5 +1,5 @@
 /** Liveness and metrics: what a probe and a scraper read without a key. */
-import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { FastifyInstance } from 'fastify';
 import { canaryWeight } from '../domain/rollout/state.ts';
 import type { ApiDeps } from './routing.ts';
@@ -51,6 +51,17 @@ function createRegistry(deps: ApiDeps): Registry {
       for (const state of engine.states())
         if (state.active !== null) this.set({ service: state.service, deployment_id: state.active.id }, canaryWeight(state));
     },
+  });
+  const rollbacks = new Counter({
+    name: 'rollback_total',
+    help: 'Rollbacks since this process began.',
+    labelNames: ['service', 'reason', 'deployment_id'],
+    registers,
+  });
+  engine.onTransition(({ before, row: { service, stateAfter } }) => {
+    const active = stateAfter.active;
+    if (active?.phase.name !== 'rolling-back' || before.active?.phase.name === 'rolling-back') return;
+    rollbacks.inc({ service, reason: active.phase.detectedBy, deployment_id: active.id });
   });
   new Gauge({
     name: 'actuator_gateways_connected',

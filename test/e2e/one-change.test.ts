@@ -129,6 +129,17 @@ describe('one change', () => {
       JSON.stringify((await statusFile('document-search'))['rejection']).includes('gpt-3.5-trubo'),
     );
 
+    const keyless = await world.commit('a model whose key no gateway has', {
+      'models.yaml': (text) =>
+        text
+          .replace('providers:\n', `providers:\n  other:\n    base_url: ${world.provider.url}\n    api_key: \${KEY_THAT_IS_NOT_SET}\n`)
+          .replace('models:\n', 'models:\n  other-model: { provider: other }\n'),
+      'services/document-search/config.yaml': () => 'llm: { model: other-model }\n',
+    });
+    const refused = await untilEnded(world, 'document-search', keyless, 10_000);
+    assert.equal(refused.phase, 'rejected');
+    assert.match(refused.reason, /KEY_THAT_IS_NOT_SET/);
+
     const hostile: Readonly<Record<string, string>> = {
       'a: &a [1]\nb: *a\n': 'Aliases',
       [`x: ${'y'.repeat(300_000)}`]: 'at most',

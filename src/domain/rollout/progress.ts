@@ -129,7 +129,10 @@ function completionReason(active: Deployment): string {
   }
 }
 
-/** A gateway can't serve the canary (a missing key, say): no traffic for it, and a person is told. */
+/**
+ * A gateway can't serve it (a missing key, say). In its first moment it is rejected like any other configuration that can't be
+ * served; later on, when others have served it, it waits without traffic for a person.
+ */
 function refused(
   state: ServiceState,
   active: Deployment,
@@ -138,17 +141,18 @@ function refused(
 ): Transition {
   if (event.generation < state.generation) return unchanged(state);
   const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
-  if (active.phase.name !== 'promoting') return pause(state, active, { reason: 'refused', message, judgement: null }, now);
-  if (active.base === null) return heldFirst(state, active, message, now);
-  const restored = {
-    ...state,
-    stable: active.base,
-    previous: null,
-    promoted: state.promoted.filter((entry) => entry.digest !== active.revision.digest),
-  };
-  return rollBack(restored, active, { cause: 'critical', reason: message, judgement: null, revert: { kind: 'pending' } }, now);
+  const { phase } = active;
+  const isFirst = phase.name === 'promoting' ? active.plan.steps.length === 0 : phase.name === 'progressing' && phase.step === 0;
+  if (!isFirst) return pause(state, active, { reason: 'refused', message, judgement: null }, now);
+  const rejection = { commit: active.revision.commit, problems: [{ code: 'gateway-refused', message }], at: now } as const;
+  const restored = phase.name === 'promoting' ? { ...state, ...withoutRevision(state, active) } : state;
+  const [ended, endEffects] = finish({ ...restored, rejection }, active, { phase: 'rejected', reason: message }, now);
+  const [next, assignEffects] = reassign(ended);
+  return [next, [...assignEffects, ...endEffects]];
 }
 
-function heldFirst(state: ServiceState, active: Deployment, message: string, now: Instant): Transition {
-  return finish({ ...state, stable: null, watch: null, promoted: [], held: message }, active, { phase: 'held', reason: message }, now);
+/** As it was before an immediate promotion. */
+function withoutRevision(state: ServiceState, active: Deployment): Pick<ServiceState, 'stable' | 'previous' | 'promoted' | 'watch'> {
+  const promoted = state.promoted.filter((entry) => entry.digest !== active.revision.digest);
+  return { stable: active.base, previous: null, promoted, watch: null };
 }

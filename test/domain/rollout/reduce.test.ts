@@ -219,8 +219,22 @@ describe('going back', () => {
     assert.equal(effects[0]?.kind, 'notify');
   });
 
-  it('leaves a canary without traffic when a gateway refuses it', () => {
-    const bench = aCanary();
+  it('rejects what a gateway can not serve in its first step, without quarantine', () => {
+    for (const plan of [aPlan(), aPlan({ kind: 'immediate', steps: [] })]) {
+      const bench = aCanary(plan);
+
+      bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'g1', problems: ['OPENAI_API_KEY is not set'] });
+
+      assert.equal(bench.state.last?.phase, 'rejected');
+      assert.match(bench.state.rejection?.problems[0]?.message ?? '', /OPENAI_API_KEY is not set/);
+      assert.equal(bench.state.stable?.digest, 'good');
+      assert.deepEqual(bench.state.quarantine, []);
+      assert.equal(assignedVariants(bench.state).length, 1);
+    }
+  });
+
+  it('leaves a canary without traffic when a gateway refuses it in a later step', () => {
+    const bench = aCanary().after(1100).take(judged('pass', 5));
 
     bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'g1', problems: ['OPENAI_API_KEY is not set'] });
 
