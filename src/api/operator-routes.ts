@@ -120,9 +120,10 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
     const commit = request.query.accept ?? '';
     if (!/^[0-9a-f]{40}$/.test(commit))
       return sendProblems(reply, 400, [
-        { code: 'bad-request', message: 'Name the commit to accept in full: ?accept=<40 hexadecimal digits>.' },
+        { code: 'bad-request', message: 'Name the commit to accept in full, by its 40 hexadecimal digits.' },
       ]);
-    reconciler.acceptHead(commit);
+    const problem = reconciler.acceptHead(commit);
+    if (problem !== null) return sendProblems(reply, 409, [problem]);
     deps.controlPlane.poll();
     return reply.code(202).send({ accepted: commit });
   });

@@ -8,14 +8,19 @@ export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {
   const registry = createRegistry(deps);
   api.get('/health', { config: { role: 'public' } }, () => {
     const problems = deps.controlPlane.problems();
-    const healthy = problems.repository === null && problems.publication === null;
+    const gateways = deps.controlPlane.fleet.known().filter((gateway) => gateway.connected).length;
+    const refusing = deps.controlPlane.engine
+      .states()
+      .filter((state) => deps.controlPlane.fleet.refusals(state.service, { term: deps.term, generation: state.generation }).length > 0);
+    const healthy = problems.repository === null && problems.publication === null && gateways > 0 && refusing.length === 0;
     return {
       status: healthy ? 'ok' : 'degraded',
       version: deps.version,
       leader: true,
       repository: problems.repository ?? 'ok',
       publication: problems.publication ?? 'ok',
-      gateways: deps.controlPlane.fleet.known().filter((gateway) => gateway.connected).length,
+      gateways,
+      refused: refusing.map((state) => state.service).join(', ') || 'none',
     };
   });
   api.get('/metrics', { config: { role: 'public' } }, async (_request, reply) => {

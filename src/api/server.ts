@@ -36,6 +36,9 @@ const ranks: Readonly<Record<Role, readonly Role[]>> = {
   gateway: ['gateway'],
 };
 
+const noKey =
+  'An API key is needed: on the command line --key-file, --data-dir or ACTUATOR_KEY, over HTTP the header Authorization: Bearer <key>. The first one is in admin.key in the data directory of the daemon.';
+
 async function authorize(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   // The handler for unknown routes has no role either, and tells nothing.
   const role = request.routeOptions.config.role ?? 'public';
@@ -48,7 +51,10 @@ async function authorize(deps: ApiDeps, request: FastifyRequest, reply: FastifyR
     return sendProblems(reply, 401, [
       {
         code: 'unauthenticated',
-        message: 'Give an API key: Authorization: Bearer <key>. The first one is in admin.key in the data directory of the daemon.',
+        message:
+          token === undefined
+            ? noKey
+            : 'This API key is not known here. Its daemon keeps the first one in admin.key in its data directory.',
       },
     ]);
   }

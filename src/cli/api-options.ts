@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Problem } from '../base/problem.ts';
 import type { Result } from '../base/result.ts';
 import type { ApiClient } from '../ports/api-client.ts';
-import { refused, type CliContext } from './context.ts';
+import { ExitError, refused, type CliContext } from './context.ts';
 
 export interface ApiOptions {
   readonly url?: string;
@@ -19,12 +19,17 @@ export function withApi(command: Command): Command {
 }
 
 export async function connect(context: CliContext, options: ApiOptions): Promise<ApiClient> {
-  const { environment } = context;
-  const url = (options.url ?? environment['ACTUATOR_URL'] ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
+  const url = (options.url ?? context.environment['ACTUATOR_URL'] ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
+  if (!/^https?:\/\//.test(url)) throw new ExitError(2, `"${url}" is not a URL; write it as http://127.0.0.1:8080.`);
+  return context.client(url, await keyFor(context, options));
+}
+
+async function keyFor({ environment, readFile }: CliContext, options: ApiOptions): Promise<string | null> {
   const file = options.keyFile ?? `${options.dataDir ?? environment['ACTUATOR_DATA_DIR'] ?? '.actuator'}/admin.key`;
   const fromEnvironment = options.keyFile === undefined ? environment['ACTUATOR_KEY'] : undefined;
-  const key = fromEnvironment ?? (await context.readFile(file))?.trim() ?? null;
-  return context.client(url, key);
+  const key = fromEnvironment ?? (await readFile(file))?.trim() ?? null;
+  if (key === null && options.keyFile !== undefined) throw new ExitError(2, `The key file ${options.keyFile} can't be read.`);
+  return key;
 }
 
 /** The value, or the refusal as exit code 3. */

@@ -2,6 +2,7 @@
 import { checkRepository } from '../domain/config/check-repository.ts';
 import { diffPatch, type PatchOperation } from '../domain/config/patch.ts';
 import type { ServiceDefinition } from '../domain/config/service-definition.ts';
+import { suggestion } from '../base/text.ts';
 import { refused, type CliContext } from './context.ts';
 
 export interface ServiceChange {
@@ -19,11 +20,14 @@ export async function compareWithBase(
 ): Promise<readonly ServiceChange[]> {
   const checkout = context.checkout(flags.dir);
   const [working, base] = await Promise.all([checkout.workingTree(), checkout.at(flags.base)]);
-  const after = checkRepository(working, context.read);
-  if (after.problems.length > 0) throw refused(after.problems);
   // What was wrong in the base is no concern of this change.
   const before = checkRepository(base, context.read);
+  const after = checkRepository(working, context.read, before);
+  if (after.problems.length > 0) throw refused(after.problems);
   const names = [...new Set([...before.services.keys(), ...after.services.keys()])].sort();
+  if (flags.service !== undefined && !names.includes(flags.service)) {
+    throw refused([{ code: 'not-found', message: `There is no service "${flags.service}".${suggestion(flags.service, names)}` }]);
+  }
   return names
     .filter((service) => flags.service === undefined || service === flags.service)
     .map((service) => compare(service, before.services.get(service) ?? null, after.services.get(service) ?? null))

@@ -11,7 +11,7 @@ export interface ServiceStatus {
   readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
   readonly desired: { readonly commit: string; readonly digest: string | null } | null;
   readonly stable: { readonly commit: string; readonly digest: string } | null;
-  readonly applied: boolean;
+  readonly applied: boolean | null;
   readonly requests_per_second: number;
   readonly deployment: DeploymentStatus | null;
   readonly last_deployment: {
@@ -68,7 +68,7 @@ export function renderService(status: ServiceStatus, { now, colour }: { readonly
   const message = status.message ?? stalled?.reason ?? null;
   if (message !== null) text += line('Message', oneLine(message, 300));
   text += line('Desired', revisionText(status.desired));
-  text += line('Applied', status.applied ? 'yes, by every gateway' : paint('yellow', 'not yet by every gateway'));
+  text += line('Applied', appliedText(status.applied, paint));
   text += line('Stable', paint('green', revisionText(status.stable)));
   if (status.deployment !== null) text += renderDeployment(status.deployment, line, paint, now);
   text += line('Traffic', `${status.requests_per_second} requests/s`);
@@ -111,6 +111,11 @@ function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint
   return text;
 }
 
+function appliedText(applied: boolean | null, paint: Paint): string {
+  if (applied === null) return paint('yellow', 'no gateway is connected');
+  return applied ? 'yes, by every gateway' : paint('yellow', 'not yet by every gateway');
+}
+
 function holdText(endsAt: string | null, now: number): string {
   if (endsAt === null) return '';
   const left = Date.parse(endsAt) - now;
@@ -137,7 +142,7 @@ function revisionText(revision: { readonly commit: string; readonly digest: stri
 
 function iconOf(status: ServiceStatus): readonly [string, Style] {
   if (status.conditions.some((condition) => condition.type === 'Stalled')) return ['✖', 'red'];
-  if (status.phase === 'paused') return ['॥', 'yellow'];
+  if (status.phase === 'paused') return ['‖', 'yellow'];
   if (status.phase === 'rolling-back') return ['⚠', 'red'];
   return status.phase === 'idle' ? ['✔', 'green'] : ['◌', 'cyan'];
 }

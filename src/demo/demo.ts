@@ -144,12 +144,22 @@ function sayCounts(load: Load): void {
   for (const sample of samples) say(`  ${sample}`);
 }
 
+/** With a trickle of traffic for an hour, so that changes somebody tries are judged, and a clone that is ready for them. */
+async function keepRunning(world: World): Promise<void> {
+  await world.git('branch', '-q', '--set-upstream-to=origin/main');
+  await world.git('reset', '-q', '--hard', 'origin/main');
+  const trickle = startLoad({ gateway: world.gatewayUrl, service, plain: 30, streamed: 5, sdk: 1, longestMs: 3_600_000 });
+  await untilInterrupted(world);
+  await trickle.stop();
+}
+
 async function untilInterrupted(world: World): Promise<void> {
   say(`\nRunning until Ctrl-C:
   gateway       ${world.gatewayUrl}/v1   (model "support-chat" or "document-search")
   control plane ${world.apiUrl}
   API key       ${join(world.dataDirectory, 'admin.key')}
-  repository    ${world.repositoryUrl}   (clone in ${join(world.directory, 'clone')})
+  repository    ${world.repositoryUrl}   (clone in ${join(world.directory, 'clone')}: edit, commit, push)
+  traffic       36 requests/s on support-chat, for an hour at most
   try           ACTUATOR_URL=${world.apiUrl} ACTUATOR_DATA_DIR=${world.dataDirectory} bin/actuator.cjs status --service support-chat`);
   await new Promise<void>((done) => {
     process.once('SIGINT', () => done());
@@ -177,7 +187,7 @@ async function main(): Promise<number> {
     await stopView();
     sayCounts(load);
     await showGit(world);
-    if (flags.keep) await untilInterrupted(world);
+    if (flags.keep) await keepRunning(world);
   } finally {
     await load.stop();
   }

@@ -25,6 +25,8 @@ export interface ControlLinkOptions {
 
 export interface ControlLink {
   readonly connected: () => boolean;
+  /** Assignments that this gateway could not serve, by service. */
+  readonly refusals: () => Readonly<Record<string, readonly string[]>>;
   /** Ships what is left, then closes. */
   close(): Promise<void>;
 }
@@ -38,6 +40,7 @@ const keptBatches = 600;
 export function openControlLink(options: ControlLinkOptions): ControlLink {
   const closing = new AbortController();
   let connected = false;
+  const refusals = new Map<string, readonly string[]>();
   const shipper = createShipper(options);
   const timer = setInterval(() => void shipper.ship(), 1000);
 
@@ -45,7 +48,7 @@ export function openControlLink(options: ControlLinkOptions): ControlLink {
     let delay = 100;
     while (!closing.signal.aborted) {
       try {
-        await follow(options, closing.signal, () => {
+        await follow(options, refusals, closing.signal, () => {
           connected = true;
           delay = 100;
         });
@@ -62,6 +65,7 @@ export function openControlLink(options: ControlLinkOptions): ControlLink {
   const running = run();
   return {
     connected: () => connected,
+    refusals: () => Object.fromEntries(refusals),
     async close() {
       clearInterval(timer);
       await shipper.ship();
@@ -85,7 +89,12 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Reads the stream until it ends or falls silent for 40 s (leases come every 10 s). */
-async function follow(options: ControlLinkOptions, signal: AbortSignal, onOpen: () => void): Promise<void> {
+async function follow(
+  options: ControlLinkOptions,
+  refusals: Map<string, readonly string[]>,
+  signal: AbortSignal,
+  onOpen: () => void,
+): Promise<void> {
   const url = `${options.controlPlane}/api/v1/gateway/assignments?gateway=${encodeURIComponent(options.gateway)}`;
   const { statusCode, body } = await request(url, {
     dispatcher: options.agent,
@@ -99,24 +108,26 @@ async function follow(options: ControlLinkOptions, signal: AbortSignal, onOpen: 
     throw new Error(`the control plane answered ${statusCode}: ${text.slice(0, 200)}`);
   }
   onOpen();
-  const parse = createEventParser((event) => take(options, event));
+  const parse = createEventParser((event) => take(options, refusals, event));
   body.setEncoding('utf8');
   for await (const chunk of body) parse(String(chunk));
 }
 
-function take(options: ControlLinkOptions, { event, data }: StreamEvent): void {
+function take(options: ControlLinkOptions, refusals: Map<string, readonly string[]>, { event, data }: StreamEvent): void {
   const value: unknown = JSON.parse(data);
   if (event === 'lease') {
     const { seconds } = value as { seconds: number };
     options.table.renewLease(performance.now() + seconds * 1000);
-  } else if (event === 'assignment') takeAssignment(options, value);
+  } else if (event === 'assignment') takeAssignment(options, refusals, value);
 }
 
-function takeAssignment(options: ControlLinkOptions, value: unknown): void {
+function takeAssignment(options: ControlLinkOptions, refusals: Map<string, readonly string[]>, value: unknown): void {
   const invalid = options.checkAssignment(value);
   const assignment = value as Assignment;
   const outcome = invalid.length > 0 ? ({ ok: false, error: invalid } as const) : options.table.apply(assignment);
   if (outcome.ok && outcome.value === 'ignored') return;
+  if (outcome.ok) refusals.delete(assignment.service);
+  else refusals.set(assignment.service, outcome.error);
   if (outcome.ok) options.persist();
   else options.log.error({ service: assignment.service, problems: outcome.error }, 'assignment refused');
   const answer: Acknowledgement = {

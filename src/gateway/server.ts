@@ -9,6 +9,7 @@ import { sendRefusal } from './failure.ts';
 export interface ServerDeps extends ChatDeps {
   readonly gateway: string;
   readonly connected: () => boolean;
+  readonly refusals: () => Readonly<Record<string, readonly string[]>>;
   readonly log: Log;
 }
 
@@ -70,11 +71,12 @@ function modelList(table: AssignmentTable): object {
 function health(deps: ServerDeps): object {
   const services = deps.table.assignments().length;
   return {
-    status: services > 0 ? 'ok' : 'starting',
+    status: Object.keys(deps.refusals()).length > 0 ? 'degraded' : services > 0 ? 'ok' : 'starting',
     gateway: deps.gateway,
     control_plane: deps.connected() ? 'connected' : 'disconnected',
     canary_weights: deps.table.leaseIsValid() ? 'in force' : 'lapsed, serving stable',
     services,
+    refused: deps.refusals(),
   };
 }
 

@@ -342,12 +342,17 @@ export const schemas: Readonly<Record<string, object>> = {
             description: 'Retries and time-out towards the provider.',
             additionalProperties: false,
             properties: {
-              max_retries: { type: 'integer', minimum: 0, maximum: 10, description: 'Further attempts after a failed one.' },
+              max_retries: {
+                type: 'integer',
+                minimum: 0,
+                maximum: 10,
+                description: 'Further attempts after a failed one. Not in effect yet: refused.',
+              },
               retry_delay_ms: {
                 type: 'integer',
                 minimum: 0,
                 maximum: 60000,
-                description: 'Pause before the first retry, in milliseconds.',
+                description: 'Pause before the first retry, in milliseconds. Not in effect yet: refused.',
               },
               timeout_ms: {
                 type: 'integer',
@@ -392,44 +397,66 @@ export const schemas: Readonly<Record<string, object>> = {
       },
       cost_controls: {
         type: 'object',
-        description: 'Spending limits.',
+        description: 'Spending limits, not in effect yet: refused.',
         additionalProperties: false,
         properties: {
-          daily_budget_usd: { type: 'number', exclusiveMinimum: 0, description: 'Most that may be spent in a UTC day, in US dollars.' },
-          per_request_limit_usd: { type: 'number', exclusiveMinimum: 0, description: 'Most that one request may cost, in US dollars.' },
+          daily_budget_usd: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Most that may be spent in a UTC day, in US dollars. Not in effect yet: refused.',
+          },
+          per_request_limit_usd: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Most that one request may cost, in US dollars. Not in effect yet: refused.',
+          },
           alert_threshold_usd: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Spending of a day that raises an alert, in US dollars.',
+            description: 'Spending of a day that raises an alert, in US dollars. Not in effect yet: refused.',
           },
         },
       },
       quality_controls: {
         type: 'object',
-        description: 'Quality of answers.',
+        description: 'Quality of answers, not in effect yet: refused.',
         additionalProperties: false,
         properties: {
-          min_quality_score: { type: 'number', minimum: 0, maximum: 1, description: 'Lowest acceptable mean quality score.' },
-          enable_quality_monitoring: { type: 'boolean', description: 'Score a sample of the answers.' },
-          quality_check_sample_rate: { type: 'number', minimum: 0, maximum: 1, description: 'Share of answers that is scored.' },
+          min_quality_score: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: 'Lowest acceptable mean quality score. Not in effect yet: refused.',
+          },
+          enable_quality_monitoring: { type: 'boolean', description: 'Score a sample of the answers. Not in effect yet: refused.' },
+          quality_check_sample_rate: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: 'Share of answers that is scored. Not in effect yet: refused.',
+          },
         },
       },
       performance: {
         type: 'object',
-        description: 'Performance targets and limits.',
+        description: 'Performance targets and limits, not in effect yet: refused.',
         additionalProperties: false,
         properties: {
           target_latency_p95_ms: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Target for the 95th percentile of latency, in milliseconds.',
+            description: 'Target for the 95th percentile of latency, in milliseconds. Not in effect yet: refused.',
           },
           target_latency_p99_ms: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Target for the 99th percentile of latency, in milliseconds.',
+            description: 'Target for the 99th percentile of latency, in milliseconds. Not in effect yet: refused.',
           },
-          max_concurrent_requests: { type: 'integer', minimum: 1, description: 'Most requests in flight in one gateway.' },
+          max_concurrent_requests: {
+            type: 'integer',
+            minimum: 1,
+            description: 'Most requests in flight in one gateway. Not in effect yet: refused.',
+          },
         },
       },
       deployment_strategy: {

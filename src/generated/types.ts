@@ -596,11 +596,11 @@ export interface LlmConfig {
      */
     retry_config?: {
       /**
-       * Further attempts after a failed one.
+       * Further attempts after a failed one. Not in effect yet: refused.
        */
       max_retries?: number;
       /**
-       * Pause before the first retry, in milliseconds.
+       * Pause before the first retry, in milliseconds. Not in effect yet: refused.
        */
       retry_delay_ms?: number;
       /**
@@ -629,53 +629,53 @@ export interface LlmConfig {
     }[];
   };
   /**
-   * Spending limits.
+   * Spending limits, not in effect yet: refused.
    */
   cost_controls?: {
     /**
-     * Most that may be spent in a UTC day, in US dollars.
+     * Most that may be spent in a UTC day, in US dollars. Not in effect yet: refused.
      */
     daily_budget_usd?: number;
     /**
-     * Most that one request may cost, in US dollars.
+     * Most that one request may cost, in US dollars. Not in effect yet: refused.
      */
     per_request_limit_usd?: number;
     /**
-     * Spending of a day that raises an alert, in US dollars.
+     * Spending of a day that raises an alert, in US dollars. Not in effect yet: refused.
      */
     alert_threshold_usd?: number;
   };
   /**
-   * Quality of answers.
+   * Quality of answers, not in effect yet: refused.
    */
   quality_controls?: {
     /**
-     * Lowest acceptable mean quality score.
+     * Lowest acceptable mean quality score. Not in effect yet: refused.
      */
     min_quality_score?: number;
     /**
-     * Score a sample of the answers.
+     * Score a sample of the answers. Not in effect yet: refused.
      */
     enable_quality_monitoring?: boolean;
     /**
-     * Share of answers that is scored.
+     * Share of answers that is scored. Not in effect yet: refused.
      */
     quality_check_sample_rate?: number;
   };
   /**
-   * Performance targets and limits.
+   * Performance targets and limits, not in effect yet: refused.
    */
   performance?: {
     /**
-     * Target for the 95th percentile of latency, in milliseconds.
+     * Target for the 95th percentile of latency, in milliseconds. Not in effect yet: refused.
      */
     target_latency_p95_ms?: number;
     /**
-     * Target for the 99th percentile of latency, in milliseconds.
+     * Target for the 99th percentile of latency, in milliseconds. Not in effect yet: refused.
      */
     target_latency_p99_ms?: number;
     /**
-     * Most requests in flight in one gateway.
+     * Most requests in flight in one gateway. Not in effect yet: refused.
      */
     max_concurrent_requests?: number;
   };

@@ -47,7 +47,16 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
     epoch: randomUUID(),
     persist: () => persistence.soon(),
   });
-  const server = createGatewayServer({ table, recorder, metrics, agent: upstream, gateway: options.name, connected: link.connected, log });
+  const server = createGatewayServer({
+    table,
+    recorder,
+    metrics,
+    agent: upstream,
+    gateway: options.name,
+    connected: link.connected,
+    refusals: link.refusals,
+    log,
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);

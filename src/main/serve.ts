@@ -92,7 +92,7 @@ async function composeControlPlane(
     instance: await instanceOf(given.store),
     takeOver: options.takeOver,
   });
-  const deploy = { controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
+  const deploy = { clock: systemClock, controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
   return { controlPlane, deploy, repository: git.repository };
 }
 

@@ -259,7 +259,7 @@ describe('a gateway', () => {
       (message: StreamMessage) => message.event === 'assignment' && told.push(message.data),
     );
 
-    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now', actor: 'me' }, 'me');
     await connecting;
     await until('told', () => told.some((assignment) => assignment.variants.length === 1));
 
@@ -273,7 +273,7 @@ describe('a gateway', () => {
     await bench.controlPlane.connectGateway('g', (message) => message.event === 'assignment' && told.push(message.data));
     push(['a'], ['a']);
     await until('progresses', () => bench.state('a').active?.phase.name === 'progressing');
-    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now', actor: 'me' }, 'me');
     const before = told.length;
     await bench.controlPlane.tick();
     assert.ok(told.length > before);

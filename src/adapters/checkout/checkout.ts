@@ -2,7 +2,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { readBlob, resolveRef, walk, TREE } from 'isomorphic-git';
+import { expandOid, readBlob, readCommit as readCommitObject, resolveRef, walk, TREE } from 'isomorphic-git';
 import { parse } from 'yaml';
 import { StalledError } from '../../base/failures.ts';
 import { isObject } from '../../base/json.ts';
@@ -32,6 +32,11 @@ export function openCheckout(directory: string): Checkout {
 }
 
 async function readWorkingTree(directory: string): Promise<RepositoryTexts> {
+  const isFolder = await lstat(directory).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new StalledError(`There is no folder ${directory}.`);
   const files = new Map<string, string>();
   const problems: Problem[] = [];
   const folders = new Set<string>();
@@ -59,6 +64,21 @@ async function listFiles(directory: string, folders: Set<string>): Promise<reado
   return [...(await names('')), ...(await names('policies')), ...(await names('templates')), ...nested.flat()];
 }
 
+/** A branch, a tag, a full or shortened commit id, with `~N` and `^` behind it as git has them. */
+async function resolveCommit(directory: string, ref: string): Promise<string> {
+  const [, name = ref, suffix = ''] = /^(.*?)((?:~\d*|\^)*)$/.exec(ref) ?? [];
+  const context = { fs, dir: directory };
+  let oid = await resolveRef({ ...context, ref: name }).catch(() => expandOid({ ...context, oid: name }));
+  for (const step of suffix.match(/~\d*|\^/g) ?? []) {
+    const count = step === '^' || step === '~' ? 1 : Number(step.slice(1));
+    for (let i = 0; i < count; i++) {
+      const { commit } = await readCommitObject({ ...context, oid, cache: {} });
+      oid = commit.parent[0] ?? '';
+    }
+  }
+  return oid;
+}
+
 async function readCommit(directory: string, ref: string): Promise<RepositoryTexts> {
   const files = new Map<string, string>();
   const folders = new Set<string>();
@@ -67,7 +87,7 @@ async function readCommit(directory: string, ref: string): Promise<RepositoryTex
       fs,
       dir: directory,
       cache: {},
-      trees: [TREE({ ref })],
+      trees: [TREE({ ref: await resolveCommit(directory, ref) })],
       map: async (path, [entry]) => {
         if (entry === null || entry === undefined) return undefined;
         if ((await entry.type()) === 'tree') {

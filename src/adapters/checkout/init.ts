@@ -24,7 +24,13 @@ export async function initRepository(directory: string, template: string | undef
   const text = await readFile(source, 'utf8');
   await rm(join(directory, 'services'), { recursive: true });
   await mkdir(join(directory, 'services', service), { recursive: true });
-  await writeFile(join(directory, 'services', service, 'config.yaml'), text.replace(/^( *service:).*$/m, `$1 ${service}`));
+  await writeFile(
+    join(directory, 'services', service, 'config.yaml'),
+    text
+      .replace(/^( *service:).*$/m, `$1 ${service}`)
+      .replace(/^( {2}name:).*$/m, `$1 ${service}`)
+      .replace(/^ {2}description:.*\n/m, ''),
+  );
   return readdir(directory, { recursive: true, withFileTypes: true }).then((entries) =>
     entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
   );

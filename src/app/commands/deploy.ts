@@ -7,12 +7,14 @@ import { oneLine } from '../../base/text.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import { defineService } from '../../domain/config/service-definition.ts';
 import type { DeployRequest } from '../../generated/types.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { settingsFor } from '../reconcile/admission.ts';
 import { chooseService } from './choose-service.ts';
 
 export interface DeployDeps {
+  readonly clock: Clock;
   readonly controlPlane: ControlPlane;
   readonly writer: ConfigurationWriter;
   readonly read: DocumentReader;
@@ -25,6 +27,8 @@ export interface DeployDeps {
 export interface Deployed {
   readonly service: string;
   readonly commit: string;
+  /** Null when the commit has not been seen within the time that a caller waits. */
+  readonly deployment_id: string | null;
 }
 
 export async function deploy(deps: DeployDeps, request: DeployRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
@@ -38,6 +42,8 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   );
   if (!chosen.ok) return chosen;
   const service = chosen.value;
+  const stalled = deps.controlPlane.problems().repository;
+  if (stalled !== null) return refuse([{ code: 'unavailable', message: `Nothing was committed: ${stalled}` }]);
   // One-off overrides are for one rollout: those of an earlier one must not come back.
   const patch = {
     deployment_strategy: null,
@@ -60,7 +66,20 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   if (outcome.kind === 'not-needed')
     return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
   deps.controlPlane.poll();
-  return ok({ service, commit: outcome.commit });
+  return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit) });
+}
+
+/** The reconciler finds the commit as it finds anybody's; a caller wants to know what became of it. */
+async function deploymentOf({ controlPlane, clock }: DeployDeps, service: string, commit: string): Promise<string | null> {
+  const giveUpAt = clock.now() + 10_000;
+  while (clock.now() < giveUpAt) {
+    const state = controlPlane.engine.state(service);
+    const found = [state?.active, state?.last].find((deployment) => deployment?.revision.commit === commit);
+    if (found != null) return found.id;
+    if (state?.waiting?.revision.commit === commit) return state.waiting.deploymentId;
+    await new Promise<void>((resolve) => void clock.schedule(50, resolve));
+  }
+  return null;
 }
 
 function namedService(written: Readonly<Record<string, unknown>>): string | undefined {
@@ -73,9 +92,23 @@ function check(deps: DeployDeps, service: string, merged: string): readonly Prob
   const accepted = deps.controlPlane.reconciler.accepted();
   if (accepted?.catalogue == null) throw new TransientError('the repository has not been read yet; try again in a moment');
   const document = deps.read('llm-config', merged, `services/${service}/config.yaml`);
-  if (!document.ok) return document.error;
-  const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service));
-  return defined.ok ? [] : defined.error;
+  if (!document.ok) return document.error.map(withoutPlace);
+  const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service), null);
+  if (!defined.ok) return defined.error.map(withoutPlace);
+  const state = deps.controlPlane.engine.state(service);
+  const entry = state?.quarantine.find(({ digest }) => digest === defined.value.digest);
+  if (entry === undefined) return [];
+  return [
+    {
+      code: 'conflict',
+      message: `Nothing was committed: this content was rolled back by ${entry.deploymentId} (${entry.reason}) and is in quarantine; change it to try again.`,
+    },
+  ];
+}
+
+/** Lines of the merged file are in no file that the caller has. */
+function withoutPlace({ code, message, path }: Problem): Problem {
+  return { code, message, ...(path === undefined ? {} : { path }) };
 }
 
 function deployMessage(service: string, request: DeployRequest, actor: string): string {

@@ -61,7 +61,7 @@ export async function rollBackDeployment(
       },
     ]);
   }
-  return order(engine, request, actor, (deploymentId) => ({ type: 'rollback-requested', deploymentId, reason: request.reason }));
+  return order(engine, request, actor, (deploymentId) => ({ type: 'rollback-requested', deploymentId, reason: request.reason, actor }));
 }
 
 async function order(

@@ -66,7 +66,7 @@ function revertMessage(engine: Engine, service: string, effect: RevertEffect): s
     'Actuator-Event: rolled-back',
     `Actuator-Service: ${service}`,
     `Actuator-Deployment: ${effect.deploymentId}`,
-    'Actuator-Actor: actuator',
+    `Actuator-Actor: ${oneLine(effect.actor, 100)}`,
     `Actuator-Reverts: ${effect.bad.commit}`,
     `Actuator-Reason: ${reason}`,
     ...(judgement === null ? [] : [`Actuator-Evidence: ${evidenceDigest(judgement)}`]),

@@ -16,12 +16,21 @@ export interface GatewayView {
 export type StreamMessage =
   { readonly event: 'assignment'; readonly data: Assignment } | { readonly event: 'lease'; readonly data: { readonly seconds: number } };
 
+export interface Refusal {
+  readonly gateway: string;
+  readonly problems: readonly string[];
+}
+
 interface Gateway {
   send: ((message: StreamMessage) => void) | null;
   leaseUntil: Instant;
   heardAt: Instant;
-  readonly refused: Map<string, Version>;
-  readonly acknowledged: Map<string, Version>;
+  readonly refused: Map<string, Answer>;
+  readonly acknowledged: Map<string, Answer>;
+}
+
+interface Answer extends Version {
+  readonly problems: readonly string[];
 }
 
 interface Version {
@@ -42,6 +51,8 @@ export interface Fleet {
   hasApplied(service: string, version: Version): boolean;
   /** The same, counting gateways that have refused it: those never served what came before it either. */
   hasSettled(service: string, version: Version): boolean;
+  /** Why gateways with a lease do not serve this version. */
+  refusals(service: string, version: Version): readonly Refusal[];
   /** Extends the lease of all connected gateways; only a leader that can write its journal calls this. */
   renewLeases(): void;
   /** Gateways whose lease may still run, for a successor. */
@@ -92,12 +103,12 @@ export function createFleet(clock: Clock): Fleet {
       const gateway = entry(answer.gateway);
       gateway.heardAt = clock.now();
       const answers = answer.applied ? gateway.acknowledged : gateway.refused;
-      const present = answers.get(answer.service);
-      if (present === undefined || !isAtLeast(present, answer))
-        answers.set(answer.service, { term: answer.term, generation: answer.generation });
+      const { service, term, generation, problems } = answer;
+      if (!covers(answers, service, answer)) answers.set(service, { term, generation, problems });
     },
     hasApplied: (service, version) => leased().every((gateway) => covers(gateway.acknowledged, service, version)),
     hasSettled: (service, version) => leased().every((gateway) => hasAnswered(gateway, service, version)),
+    refusals: (service, version) => refusalsOf(gateways, clock.now(), service, version),
     renewLeases() {
       for (const gateway of gateways.values()) {
         if (gateway.send === null || gateway.heardAt <= clock.now() - silenceMs) continue;
@@ -113,6 +124,13 @@ export function createFleet(clock: Clock): Fleet {
       for (const view of views) entry(view.gateway).leaseUntil = view.leaseUntil;
     },
   };
+}
+
+function refusalsOf(gateways: ReadonlyMap<string, Gateway>, now: Instant, service: string, version: Version): readonly Refusal[] {
+  return [...gateways].flatMap(([gateway, { refused, leaseUntil }]) => {
+    const refusal = leaseUntil > now ? refused.get(service) : undefined;
+    return refusal !== undefined && isAtLeast(refusal, version) ? [{ gateway, problems: refusal.problems }] : [];
+  });
 }
 
 function hasAnswered(gateway: Gateway, service: string, version: Version): boolean {

@@ -34,7 +34,8 @@ export interface RecentTraffic {
   requestsPerSecond(now: Instant): number;
   /** Requests and errors of one digest as stable since `from` (at most five minutes back). */
   stableCounts(digest: string, from: Instant, now: Instant): Counts;
-  variant(name: 'stable' | 'canary', now: Instant): VariantTraffic;
+  /** Of one revision only: what another one did before says nothing about it. */
+  variant(name: 'stable' | 'canary', digest: string, now: Instant): VariantTraffic;
 }
 
 export function countsOf(bucket: Bucket): Counts {
@@ -70,8 +71,8 @@ export function createRecentTraffic(): RecentTraffic {
       slices
         .filter((slice) => slice.variant === 'stable' && slice.digest === digest && slice.at >= Math.max(from, now - recentMs))
         .reduce((sum, slice) => addCounts(sum, slice.counts), noCounts),
-    variant(name, now) {
-      const own = slices.filter((slice) => slice.variant === name && slice.at > now - recentMs);
+    variant(name, digest, now) {
+      const own = slices.filter((slice) => slice.variant === name && slice.digest === digest && slice.at > now - recentMs);
       const counts = own.reduce((sum, slice) => addCounts(sum, slice.counts), noCounts);
       const latency = own.reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram);
       const firstToken = own.reduce((sum, slice) => addPacked(sum, slice.firstToken), emptyHistogram);

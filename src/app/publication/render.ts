@@ -166,16 +166,18 @@ export function stepOf(state: ServiceState): { number: number; of: number } | nu
 export function conditionsOf(state: ServiceState): StatusFile['conditions'] {
   const stalled = stallOf(state);
   const phase = state.active?.phase.name ?? 'idle';
-  if (stalled !== null) {
-    return [
-      { type: 'Ready', status: 'False', reason: stalled },
-      { type: 'Stalled', status: 'True', reason: stalled },
-    ];
-  }
+  if (stalled !== null) return stalledBy(stalled);
   if (phase === 'idle') return [{ type: 'Ready', status: 'True', reason: phase }];
   return [
     { type: 'Ready', status: 'False', reason: phase },
     { type: 'Reconciling', status: 'True', reason: phase },
+  ];
+}
+
+export function stalledBy(reason: string): StatusFile['conditions'] {
+  return [
+    { type: 'Ready', status: 'False', reason },
+    { type: 'Stalled', status: 'True', reason },
   ];
 }
 

@@ -4,8 +4,9 @@ import type { Judgement } from '../../domain/analysis/judge.ts';
 import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { VariantTraffic } from '../judging/traffic.ts';
-import { conditionsOf, stepOf } from '../publication/render.ts';
+import type { RecentTraffic, VariantTraffic } from '../judging/traffic.ts';
+import type { Refusal } from '../fleet/fleet.ts';
+import { conditionsOf, stalledBy, stepOf } from '../publication/render.ts';
 
 export interface ServiceView {
   readonly service: string;
@@ -14,7 +15,9 @@ export interface ServiceView {
   readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
   readonly desired: { readonly commit: string; readonly digest: string | null } | null;
   readonly stable: { readonly commit: string; readonly digest: string } | null;
-  readonly applied: boolean;
+  /** Null: no gateway is there to apply it. */
+  readonly applied: boolean | null;
+  readonly refused_by: readonly Refusal[];
   readonly requests_per_second: number;
   readonly deployment: DeploymentView | null;
   readonly last_deployment:
@@ -58,31 +61,51 @@ const statusWords = {
 export function viewService(controlPlane: ControlPlane, state: ServiceState, now: Instant, term: number): ServiceView {
   const traffic = controlPlane.judging.traffic(state.service);
   const { active, last } = state;
+  const version = { term, generation: state.generation };
+  const refusals = controlPlane.fleet.refusals(state.service, version);
+  const refused = refusalText(refusals);
   return {
     service: state.service,
     phase: active?.phase.name ?? 'idle',
-    message: messageOf(state),
-    conditions: conditionsOf(state),
+    message: messageOf(state) ?? refused,
+    conditions: refused === null ? conditionsOf(state) : stalledBy(refused),
     desired: state.seen,
     stable: state.stable,
-    applied: controlPlane.fleet.hasApplied(state.service, { term, generation: state.generation }),
+    applied: isApplied(controlPlane, state.service, version),
     requests_per_second: Math.round(traffic.requestsPerSecond(now) * 10) / 10,
     deployment: active === null ? null : viewDeployment(state, active, controlPlane.judging.judgement(state.service) ?? active.judgement),
-    last_deployment:
-      last === null
-        ? null
-        : {
-            id: last.id,
-            phase: last.phase,
-            reason: last.reason,
-            finished_at: toIso(last.finishedAt),
-            commit: last.revision.commit,
-            revert_commit: last.revertCommit,
-          },
+    last_deployment: last === null ? null : viewFinished(last),
     waiting: state.waiting?.deploymentId ?? null,
     watch_until: state.watch === null ? null : toIso(state.watch.until),
-    traffic: { canary: traffic.variant('canary', now), stable: traffic.variant('stable', now) },
+    traffic: viewTraffic(state, traffic, now),
+    refused_by: refusals,
   };
+}
+
+function viewFinished(last: FinishedDeployment): NonNullable<ServiceView['last_deployment']> {
+  const { id, phase, reason } = last;
+  return { id, phase, reason, finished_at: toIso(last.finishedAt), commit: last.revision.commit, revert_commit: last.revertCommit };
+}
+
+/** Null when no gateway is there that could apply anything. */
+function isApplied(
+  { fleet }: ControlPlane,
+  service: string,
+  version: { readonly term: number; readonly generation: number },
+): boolean | null {
+  return fleet.known().length === 0 ? null : fleet.hasApplied(service, version);
+}
+
+function viewTraffic({ active, stable }: ServiceState, traffic: RecentTraffic, now: Instant): ServiceView['traffic'] {
+  return {
+    canary: traffic.variant('canary', active?.revision.digest ?? '', now),
+    stable: traffic.variant('stable', stable?.digest ?? '', now),
+  };
+}
+
+function refusalText(refusals: readonly Refusal[]): string | null {
+  const texts = refusals.map(({ gateway, problems }) => `gateway ${gateway} can't serve it: ${[...new Set(problems)].join('; ')}`);
+  return texts.length === 0 ? null : texts.join('; ');
 }
 
 function messageOf(state: ServiceState): string | null {

@@ -5,6 +5,7 @@ import { refuse, type Result } from '../../base/result.ts';
 import { utcDay } from '../../base/time.ts';
 import { defineService, type ServiceDefinition } from '../../domain/config/service-definition.ts';
 import { isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
+import type { LlmConfig } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
@@ -50,8 +51,8 @@ export interface Reconciler {
   restore(): Promise<void>;
   /** Fetches, and works through what is new. Throws TransientError or StalledError. */
   reconcile(): Promise<void>;
-  /** Accepts a history that was rewritten, or a large removal, once. */
-  acceptHead(commit: string): void;
+  /** Accepts a history that was rewritten, or a large removal, once. A problem when the branch is not there, or nothing waits for it. */
+  acceptHead(commit: string): Problem | null;
   readonly head: () => string | null;
   /** Settings and catalogue in force; null before the first look. */
   readonly accepted: () => Accepted | null;
@@ -61,10 +62,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { store, repository } = deps;
   let head: string | null = null;
   let acceptedHead: string | null = null;
+  let tipSeen: string | null = null;
   let accepted: Accepted | null = null;
 
   async function reconcile(): Promise<void> {
     const tip = await repository.fetch();
+    tipSeen = tip;
     if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
     if (tip === head) return;
     const tree = await repository.tree(tip);
@@ -101,8 +104,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   return {
     restore,
     reconcile,
-    acceptHead: (commit) => {
+    acceptHead(commit) {
+      if (commit !== tipSeen)
+        return { code: 'conflict', message: `The branch is at ${tipSeen ?? 'nothing yet'}, not at ${commit}; accept what is there.` };
+      if (tipSeen === head) return { code: 'not-applicable', message: 'Nothing waits to be accepted: the branch has been worked through.' };
       acceptedHead = commit;
+      return null;
     },
     head: () => head,
     accepted: () => accepted,
@@ -203,8 +210,15 @@ async function readService(
     return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
   const document = await deps.loader.load('llm-config', blob);
   if (!document.ok) return document;
-  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service));
+  const before = await configurationBefore(deps, service);
+  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service), before);
   return defined.ok ? { ok: true, value: { definition: defined.value, text: document.value.text } } : defined;
+}
+
+async function configurationBefore({ engine, store }: ReconcilerDeps, service: string): Promise<LlmConfig | null> {
+  const state = engine.state(service);
+  const digest = state?.seen?.digest ?? state?.stable?.digest;
+  return digest == null ? null : ((await store.configuration(service, digest))?.config ?? null);
 }
 
 async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: string): Promise<void> {

@@ -25,6 +25,7 @@ interface Flags extends ApiOptions {
 interface Deployed {
   readonly service: string;
   readonly commit: string;
+  readonly deployment_id: string | null;
 }
 
 export function addDeploy(program: Command, context: CliContext): void {
@@ -61,14 +62,13 @@ export function addDeploy(program: Command, context: CliContext): void {
     const request = await requestOf(context, flags);
     const client = await connect(context, flags);
     const deployed = accepted<Deployed>(await client.post('/api/v1/actuator/deploy', request));
-    print(
-      context,
-      flags.outputFormat,
-      deployed,
-      () =>
-        `committed ${deployed.commit.slice(0, 12)} for ${deployed.service}; follow it with: actuator status --service ${deployed.service} --follow\n`,
-    );
+    print(context, flags.outputFormat, deployed, () => describe(deployed));
   });
+}
+
+function describe({ commit, service, deployment_id: id }: Deployed): string {
+  const target = id === null ? `--service ${service}` : `--deployment-id ${id}`;
+  return `committed ${commit.slice(0, 12)} for ${service}${id === null ? '' : `, ${id}`}; follow it with: actuator status ${target} --follow\n`;
 }
 
 async function requestOf(context: CliContext, flags: Flags): Promise<DeployRequest> {

@@ -36,6 +36,7 @@ export function addStatus(program: Command, context: CliContext): void {
     ),
   ).action(async (flags: Flags) => {
     const client = await connect(context, flags);
+    if (flags.timeoutSeconds !== undefined && flags.follow !== true) throw new ExitError(2, '--timeout-seconds goes with --follow.');
     const load = async (): Promise<StatusReply> => accepted<StatusReply>(await client.get(pathOf(flags)));
     if (flags.follow === true) return follow(context, flags, load);
     const reply = await load();
@@ -100,23 +101,21 @@ function overviewRow(service: ServiceStatus): readonly string[] {
   return [service.service, service.phase, deployment.deployment_id, step, `${deployment.current_percentage} %`, stable, message];
 }
 
-/** On a terminal the picture is redrawn; otherwise a line is printed when something has changed. */
+/** Until nothing is under way. */
 async function follow(context: CliContext, flags: Flags, load: () => Promise<StatusReply>): Promise<void> {
   const limit = flags.timeoutSeconds === undefined ? Infinity : Number(flags.timeoutSeconds) * 1000;
   if (Number.isNaN(limit)) throw new ExitError(2, `--timeout-seconds takes a number, not "${flags.timeoutSeconds ?? ''}".`);
   const startedAt = context.now();
-  let last = '';
+  const followed = new Set<string>();
+  const show = createFrames(context, flags);
   for (;;) {
     const reply = await load();
     const services = chosen(reply, flags);
-    if (context.isTerminal) context.redraw(render(context, reply, flags));
-    else {
-      const text = overview(services).split('\n').slice(1).join('\n');
-      if (text !== last) context.stdout(text);
-      last = text;
-    }
+    for (const { deployment } of services) if (deployment !== null) followed.add(deployment.deployment_id);
+    show(reply, services);
     if (services.every((service) => service.deployment === null)) {
-      settle(services, flags);
+      if (flags.outputFormat !== 'table') print(context, flags.outputFormat, { ...reply, services }, () => '');
+      settle(services, followed, flags);
       return;
     }
     if (context.now() - startedAt > limit) throw new ExitError(1, `Still under way after ${flags.timeoutSeconds ?? ''} seconds.`);
@@ -124,8 +123,23 @@ async function follow(context: CliContext, flags: Flags, load: () => Promise<Sta
   }
 }
 
-function settle(services: readonly ServiceStatus[], flags: Flags): void {
-  const bad = services.filter((service) => isBad(service, flags));
+/** On a terminal the picture is redrawn; otherwise a line is printed when something has changed. JSON and YAML come once, at the end. */
+function createFrames(context: CliContext, flags: Flags): (reply: StatusReply, services: readonly ServiceStatus[]) => void {
+  let last = '';
+  return (reply, services) => {
+    if (flags.outputFormat !== 'table') return;
+    if (context.isTerminal) {
+      context.redraw(render(context, reply, flags));
+      return;
+    }
+    const text = overview(services).split('\n').slice(1).join('\n');
+    if (text !== last) context.stdout(text);
+    last = text;
+  };
+}
+
+function settle(services: readonly ServiceStatus[], followed: ReadonlySet<string>, flags: Flags): void {
+  const bad = services.filter((service) => isBad(service, followed, flags));
   if (bad.length === 0) return;
   throw new ExitError(
     1,
@@ -138,8 +152,9 @@ function settle(services: readonly ServiceStatus[], flags: Flags): void {
   );
 }
 
-function isBad({ conditions, last_deployment: last }: ServiceStatus, flags: Flags): boolean {
+/** Stalled, or one of those that were followed ended badly; what had ended before is no news. */
+function isBad({ conditions, last_deployment: last }: ServiceStatus, followed: ReadonlySet<string>, flags: Flags): boolean {
   if (conditions.some((condition) => condition.type === 'Stalled')) return true;
-  const meant = flags.deploymentId === undefined || last?.id === flags.deploymentId;
-  return meant && last !== null && last.phase !== 'completed' && last.phase !== 'superseded';
+  const meant = last !== null && (followed.has(last.id) || flags.deploymentId === last.id);
+  return meant && last.phase !== 'completed' && last.phase !== 'superseded';
 }

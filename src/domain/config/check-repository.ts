@@ -1,6 +1,6 @@
 /** A whole configuration repository, checked at once: what validate, plan and diff work on. */
 import type { Problem } from '../../base/problem.ts';
-import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import type { LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import { resolveRolloutSettings } from '../settings/resolve.ts';
 import type { DocumentReader, ParsedDocument } from './document.ts';
 import { emptyDocument, locate } from './document.ts';
@@ -22,7 +22,7 @@ export interface CheckedRepository {
   readonly problems: readonly Problem[];
 }
 
-export function checkRepository(texts: RepositoryTexts, read: DocumentReader): CheckedRepository {
+export function checkRepository(texts: RepositoryTexts, read: DocumentReader, before?: CheckedRepository): CheckedRepository {
   const problems: Problem[] = [...texts.problems];
   const repository = readSettings(texts.settings, 'actuator.yaml', 'repository', read, problems);
   const policies = new Map<string, WrittenSettings>();
@@ -31,10 +31,7 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader): C
   const shared = resolveRolloutSettings({ repository: repository.value, policies, service: {}, oneOff: undefined });
   if (!shared.ok) problems.push(...locate(shared.error, repository));
   const catalogue = readCatalogue(texts.catalogue, read, problems);
-  for (const [name, text] of texts.templates) {
-    const document = read('llm-config', text, `templates/${name}.yaml`);
-    if (!document.ok) problems.push(...document.error);
-  }
+  problems.push(...templateProblems(texts, read));
   const services = new Map<string, ServiceDefinition>();
   for (const [service, files] of texts.services) {
     const rollout = readSettings(files.rollout, `services/${service}/rollout.yaml`, 'service', read, problems);
@@ -42,10 +39,25 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader): C
     const resolved = resolveRolloutSettings({ ...settings, oneOff: undefined });
     if (!resolved.ok) problems.push(...locate(resolved.error, files.rollout === null ? repository : rollout));
     // What is wrong with the settings has been said; the configuration is checked all the same.
-    const definition = readService(service, files.config, catalogue, resolved.ok ? settings : noSettings, read, problems);
+    const definition = readService(
+      service,
+      files.config,
+      catalogue,
+      resolved.ok ? settings : noSettings,
+      read,
+      problems,
+      before?.services.get(service)?.config ?? null,
+    );
     if (definition !== null) services.set(service, definition);
   }
   return { services, problems: distinct(problems) };
+}
+
+function templateProblems({ templates }: RepositoryTexts, read: DocumentReader): readonly Problem[] {
+  return [...templates].flatMap(([name, text]) => {
+    const document = read('llm-config', text, `templates/${name}.yaml`);
+    return document.ok ? [] : document.error;
+  });
 }
 
 const noSettings = { repository: {}, policies: new Map<string, WrittenSettings>(), service: {} };
@@ -81,6 +93,7 @@ function readService(
   settings: Parameters<typeof defineService>[3],
   read: DocumentReader,
   problems: Problem[],
+  before: LlmConfig | null,
 ): ServiceDefinition | null {
   const file = `services/${service}/config.yaml`;
   if (text === null) {
@@ -93,7 +106,7 @@ function readService(
     return null;
   }
   if (catalogue === null) return null;
-  const defined = defineService(service, document.value, catalogue, settings);
+  const defined = defineService(service, document.value, catalogue, settings, before);
   if (defined.ok) return defined.value;
   problems.push(...defined.error);
   return null;

@@ -1,4 +1,5 @@
 /** Everything that a service's files mean together: what to serve, its digest, how to roll it out. */
+import { canonicalJson } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import type { AssignmentServing, LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
@@ -25,13 +26,15 @@ export interface SettingsInForce {
   readonly service: WrittenSettings;
 }
 
+/** `before`: what the service had last; null when it is new, or when that could not be read. */
 export function defineService(
   service: string,
   config: ParsedDocument<LlmConfig>,
   catalogue: ModelCatalogue,
   settings: SettingsInForce,
+  before: LlmConfig | null,
 ): Result<ServiceDefinition, readonly Problem[]> {
-  const resolved = resolveRolloutSettings({ ...settings, oneOff: config.value.deployment_strategy });
+  const resolved = resolveRolloutSettings({ ...settings, oneOff: oneOffOf(config.value, before) });
   const problems = [
     ...locate([...compatibilityProblems(config.value, catalogue), ...folderProblems(service, config.value)], config),
     ...(resolved.ok ? [] : planProblems(resolved.error, config)),
@@ -45,6 +48,12 @@ export function defineService(
     settings: resolved.value,
     plan: planRollout(resolved.value),
   });
+}
+
+/** One-off overrides are for the change that brings or alters them: left standing in the file, they say nothing about the next one. */
+function oneOffOf(config: LlmConfig, before: LlmConfig | null): LlmConfig['deployment_strategy'] {
+  const isOld = before !== null && canonicalJson(before.deployment_strategy ?? null) === canonicalJson(config.deployment_strategy ?? null);
+  return isOld ? undefined : config.deployment_strategy;
 }
 
 /** One-off overrides stand in the configuration; without them the cause lies in the settings files. */

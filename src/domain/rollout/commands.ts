@@ -18,7 +18,7 @@ export function reduceCommand(state: ServiceState, event: CommandEvent, now: Ins
     case 'resumed':
       return active === null ? unchanged(state) : resume(state, active, now);
     case 'rollback-requested': {
-      const order = { cause: 'operator', reason: event.reason, judgement: null, revert: { kind: 'pending' } } as const;
+      const order = { cause: 'operator', reason: event.reason, actor: event.actor, judgement: null, revert: { kind: 'pending' } } as const;
       return active === null ? rollBackPromoted(state, order, now) : rollBack(state, active, order, now);
     }
     default:
@@ -76,11 +76,11 @@ function otherDeployment(state: ServiceState, asked: string | null): Problem | n
 
 function rollbackOfStableProblem(state: ServiceState): Problem | null {
   if (state.previous !== null && state.watch !== null) return null;
-  return notApplicable(
-    state,
-    'roll back',
-    'nothing is being rolled out, and no revision from before the present one is kept; revert the commit in Git instead',
-  );
+  const because =
+    state.previous === null
+      ? 'nothing is being rolled out, and there is no revision from before the present one'
+      : 'nothing is being rolled out, and the revision from before the present one is kept ready for 24 h only';
+  return notApplicable(state, 'roll back', `${because}; revert the commit in Git instead`);
 }
 
 function notApplicable(state: ServiceState, verb: string, because: string): Problem {

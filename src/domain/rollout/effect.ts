@@ -11,6 +11,7 @@ export type Effect =
       readonly bad: Revision;
       readonly restore: Revision;
       readonly reason: string;
+      readonly actor: string;
     }
   /** At least once; receivers tell repeats by `key`. */
   | { readonly kind: 'notify'; readonly key: string; readonly severity: 'info' | 'warning' | 'critical'; readonly message: string };

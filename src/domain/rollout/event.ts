@@ -30,7 +30,7 @@ export type ServiceEvent =
   | { readonly type: 'woken' }
   | { readonly type: 'paused'; readonly deploymentId: string | null; readonly reason: string }
   | { readonly type: 'resumed'; readonly deploymentId: string | null; readonly reason: string }
-  | { readonly type: 'rollback-requested'; readonly deploymentId: string | null; readonly reason: string }
+  | { readonly type: 'rollback-requested'; readonly deploymentId: string | null; readonly reason: string; readonly actor: string }
   | { readonly type: 'revert-settled'; readonly deploymentId: string; readonly outcome: RevertOutcome }
   /** What a digest in force resolves to has changed without changing the digest: prices. */
   | { readonly type: 'catalogue-changed' };

@@ -29,8 +29,7 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
 function start(state: ServiceState, active: Deployment, now: Instant): Transition {
   const started = { ...active, startedAt: now };
   if (active.plan.steps.length === 0) return promote(state, started, now);
-  const [next, effects] = reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false }));
-  return [{ ...next, watch: null }, effects];
+  return reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false }));
 }
 
 function judged(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {

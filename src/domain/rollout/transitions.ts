@@ -169,6 +169,8 @@ export interface RollbackOrder {
   readonly cause: RollbackCause;
   readonly reason: string;
   readonly judgement: Judgement | null;
+  /** Who ordered it; the actuator itself where nobody did. */
+  readonly actor?: string;
   /** What main needs: a revert commit of ours, or nothing because a person has written one. */
   readonly revert: RevertProgress;
 }
@@ -192,20 +194,26 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
     revert: progress,
   };
   const judged = { ...deployment, judgement: order.judgement ?? deployment.judgement };
-  const revert: readonly Effect[] =
-    progress.kind === 'pending' && deployment.base !== null
-      ? [{ kind: 'commit-revert', deploymentId: deployment.id, bad: deployment.revision, restore: deployment.base, reason: order.reason }]
-      : [];
-  const severity = order.cause === 'sequential' || order.cause === 'critical' ? 'critical' : 'warning';
-  const next = withPhase({ ...state, quarantine, watch: null }, judged, phase);
+  const revert = progress.kind === 'pending' ? revertEffects(deployment, order) : [];
+  const byJudge = order.cause === 'sequential' || order.cause === 'critical';
+  const next = withPhase({ ...state, quarantine }, judged, phase);
   if (phase.trafficReturned && progress.kind !== 'pending') {
     const revertCommit = progress.kind === 'committed' ? progress.commit : null;
     return finish(next, judged, { phase: 'rolled-back', reason: order.reason, revertCommit }, now);
   }
   return reassign(next, [
     ...revert,
-    notice(deployment, 'rolling-back', severity, `${state.service}: rolling back ${deployment.id}: ${order.reason}`),
+    notice(
+      deployment,
+      'rolling-back',
+      byJudge ? 'critical' : 'warning',
+      `${state.service}: rolling back ${deployment.id}: ${order.reason}`,
+    ),
   ]);
+}
+
+function revertEffects({ id, revision, base }: Deployment, { reason, actor = 'actuator' }: RollbackOrder): readonly Effect[] {
+  return base === null ? [] : [{ kind: 'commit-revert', deploymentId: id, bad: revision, restore: base, reason, actor }];
 }
 
 /** A promoted revision turned out bad: its base is stable again, then the rollback runs as any other. */
@@ -226,6 +234,6 @@ export function rollBackPromoted(state: ServiceState, order: RollbackOrder, now:
     judgement: order.judgement,
   };
   const withoutBad = state.promoted.filter((entry) => entry.digest !== stable.digest);
-  const restored = { ...state, stable: previous, previous: null, promoted: withoutBad };
+  const restored = { ...state, stable: previous, previous: null, promoted: withoutBad, watch: null };
   return rollBack(restored, deployment, order, now);
 }

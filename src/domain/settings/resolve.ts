@@ -2,7 +2,7 @@
 import { isObject, mergePatch } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { suggestion } from '../../base/text.ts';
-import { writtenMinutesToMs } from '../../base/time.ts';
+import { formatDuration, writtenMinutesToMs } from '../../base/time.ts';
 import type { LlmConfig, WrittenSettings, WrittenSettingsCanary } from '../../generated/types.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 
@@ -119,14 +119,15 @@ function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']):
   if (strategy !== 'canary' && strategy !== 'immediate') problems.push(notOffered('default_strategy', strategy, ['canary', 'immediate']));
   if (method !== 'weighted_random') problems.push(notOffered('traffic_split.method', method, ['weighted_random']));
   const steps = meanSteps(canary, oneOff);
-  problems.push(...stepProblems(steps));
+  const maxTotalMs = writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes);
+  problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...oneOffProblems(merged.canary, oneOff, strategy));
   if (problems.length > 0) return refuse(problems);
   const criteria = { ...defaults.success_criteria, ...canary.success_criteria };
   const rollback = { ...defaults.auto_rollback, ...canary.auto_rollback };
   return ok({
     strategy: strategy as Strategy,
     steps,
-    maxTotalMs: writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes),
+    maxTotalMs,
     criteria: {
       maxErrorRateIncrease: criteria.max_error_rate_increase,
       confidenceLevel: criteria.confidence_level,
@@ -194,6 +195,52 @@ function stepProblems(steps: readonly Step[]): readonly Problem[] {
     ];
   }
   return [];
+}
+
+function deadlineProblems(steps: readonly Step[], maxTotalMs: number): readonly Problem[] {
+  const holds = steps.reduce((sum, step) => sum + step.holdMs, 0);
+  if (holds <= maxTotalMs) return [];
+  const message = `The holds add up to ${formatDuration(holds)}, and max_total_duration_minutes ends the rollout after ${formatDuration(maxTotalMs)}; raise it or shorten the holds.`;
+  return [{ code: 'plan', path: '/canary/max_total_duration_minutes', message }];
+}
+
+/** A change may choose its pace, and may be judged more strictly than settings ask, never less: it must not loosen what judges it. */
+function oneOffProblems(accepted: WrittenSettingsCanary, oneOff: LlmConfig['deployment_strategy'], strategy: string): readonly Problem[] {
+  if (oneOff === undefined) return [];
+  const defaults = defaultSettings.actuator.canary;
+  const loosened = loosenedBy(
+    oneOff,
+    { ...defaults.success_criteria, ...accepted.success_criteria },
+    accepted.auto_rollback?.enabled ?? true,
+  );
+  const problems: Problem[] = loosened.map((item) => ({
+    code: 'plan',
+    path: '/deployment_strategy',
+    message: `${item} would loosen what judges this change. Change the settings in a commit before it.`,
+  }));
+  const paced = oneOff.steps ?? oneOff.initial_percentage ?? oneOff.rollout_duration_minutes;
+  if (strategy === 'immediate' && paced !== undefined) {
+    problems.push({
+      code: 'plan',
+      path: '/deployment_strategy',
+      message: 'The strategy "immediate" has no steps and no duration; leave them out, or use "canary".',
+    });
+  }
+  return problems;
+}
+
+function loosenedBy(
+  oneOff: NonNullable<LlmConfig['deployment_strategy']>,
+  criteria: { readonly max_error_rate_increase: number; readonly min_sample_size: number },
+  autoRollback: boolean,
+): readonly string[] {
+  const { max_error_rate_increase: increase = 0, min_sample_size: samples = Infinity } = oneOff.success_criteria ?? {};
+  const found: string[] = [];
+  if (increase > criteria.max_error_rate_increase)
+    found.push(`max_error_rate_increase ${increase} (settings: ${criteria.max_error_rate_increase})`);
+  if (samples < criteria.min_sample_size) found.push(`min_sample_size ${samples} (settings: ${criteria.min_sample_size})`);
+  if (oneOff.auto_rollback === false && autoRollback) found.push('auto_rollback false (settings: true)');
+  return found;
 }
 
 function notOffered(key: string, value: string, offered: readonly string[]): Problem {

@@ -278,7 +278,7 @@ const anyEvent: fc.Arbitrary<ServiceEvent> = fc.oneof(
   fc.constant<ServiceEvent>({ type: 'woken' }),
   fc
     .constantFrom<'paused' | 'resumed' | 'rollback-requested'>('paused', 'resumed', 'rollback-requested')
-    .map((type): ServiceEvent => ({ type, deploymentId: null, reason: 'an order' })),
+    .map((type): ServiceEvent => ({ type, deploymentId: null, reason: 'an order', actor: 'me' })),
   fc
     .nat(5)
     .map((n): ServiceEvent => ({ type: 'revert-settled', deploymentId: `deploy-${n}`, outcome: { kind: 'committed', commit: 'r' } })),
