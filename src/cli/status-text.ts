@@ -65,7 +65,7 @@ export function renderService(status: ServiceStatus, { now, colour }: { readonly
   const stalled = status.conditions.find((condition) => condition.type === 'Stalled');
   let text = line('Service', status.service);
   text += line('Status', paint(style, `${icon} ${stalled === undefined ? titleOf(status.phase) : 'Stalled'}`));
-  const message = status.message ?? stalled?.reason ?? null;
+  const message = stalled?.reason ?? status.message;
   if (message !== null) text += line('Message', oneLine(message, 300));
   text += line('Desired', revisionText(status.desired));
   text += line('Applied', appliedText(status.applied, paint));
@@ -136,7 +136,7 @@ function renderTraffic(status: ServiceStatus): string {
 
 function revisionText(revision: { readonly commit: string; readonly digest: string | null } | null): string {
   if (revision === null) return 'none';
-  const digest = revision.digest === null ? 'not valid' : revision.digest.replace('sha256:', '').slice(0, 12);
+  const digest = revision.digest === null ? 'can not be served' : revision.digest.replace('sha256:', '').slice(0, 12);
   return `${revision.commit.slice(0, 12)} (${digest})`;
 }
 

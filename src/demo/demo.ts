@@ -89,6 +89,8 @@ async function tellStory(world: World, load: Load): Promise<object> {
     row.event.type === 'revision-seen' && row.event.revision.commit === goodCommit ? row.event.plan.steps : [],
   );
 
+  // The view tells the end of the first story before the second begins.
+  await pause(600);
   say('\n== A bad change: support-chat to gpt-next, which fails 30 % of its requests');
   world.provider.set('gpt-next', { errorRate: 0.3 });
   const badCommit = await world.commit('support-chat: try gpt-next', {

@@ -97,6 +97,25 @@ describe('diff and plan', () => {
     );
   });
 
+  it('take a base as git takes it', () => {
+    edit('services/chat/config.yaml', (text) => text.replace('temperature: 0.7', 'temperature: 0.9'));
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-qam', 'two'], { cwd: directory });
+    const first = execFileSync('git', ['rev-parse', 'HEAD~1'], { cwd: directory, encoding: 'utf8' }).trim();
+    for (const base of ['HEAD~1', 'HEAD^', 'main~1', first, first.slice(0, 12)])
+      assert.equal(actuator('diff', '--base', base).code, 1, base);
+    assert.equal(actuator('diff', '--base', 'main').code, 0);
+    assert.match(actuator('plan', '--service', 'chatt').err, /no service "chatt"\. Did you mean "chat"/);
+  });
+
+  it('do not let an override that stands in the file already decide about the next change', () => {
+    edit('services/chat/config.yaml', (text) => `${text}deployment_strategy: { type: immediate }\n`);
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-qam', 'two'], { cwd: directory });
+    edit('services/chat/config.yaml', (text) => text.replace('temperature: 0.7', 'temperature: 0.9'));
+    assert.match(actuator('plan').out, /action: roll out, strategy canary/);
+    edit('services/chat/config.yaml', (text) => text.replace('type: immediate', 'type: immediate, auto_rollback: true'));
+    assert.match(actuator('plan').out, /action: roll out, strategy immediate/);
+  });
+
   it('refuse a base that is not there, and files that are not valid', () => {
     const { code, err } = actuator('diff', '--base', 'nowhere');
     assert.equal(code, 3);

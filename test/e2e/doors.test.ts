@@ -146,7 +146,8 @@ describe('the verbs', () => {
       'json',
     );
     assert.equal(deployed.code, 0, deployed.err);
-    const { commit } = JSON.parse(deployed.out) as { commit: string };
+    const { commit, deployment_id: id } = JSON.parse(deployed.out) as { commit: string; deployment_id: string };
+    assert.equal((await status(world, service)).deployment?.deployment_id, id);
     await until(
       'progressing',
       async () => (await status(world, service)).deployment?.commit === commit && (await status(world, service)).phase === 'progressing',
@@ -176,6 +177,11 @@ describe('the verbs', () => {
     assert.equal(last.phase, 'rolled-back');
     assert.match(last.reason, /High error rate observed/);
     assert.equal((await follow).code, 1);
+    await world.git('fetch', '-q', 'origin');
+    assert.match(await world.git('log', '-1', '--format=%B', 'origin/main'), /^Actuator-Actor: admin$/m);
+    const again = await actuator('deploy', '--service', service, '--config', patch);
+    assert.equal(again.code, 3);
+    assert.match(again.err, /Nothing was committed: .*quarantine/);
     assert.equal((await actuator('rollback', '--service', service, '--reason', 'x', '--scope', 'canary')).code, 3);
   });
 });

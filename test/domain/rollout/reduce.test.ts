@@ -207,6 +207,49 @@ describe('going back', () => {
     );
   });
 
+  it('goes on watching what is stable when a later canary fails, and can still roll it back', () => {
+    const bench = aCanary(aPlan({ kind: 'immediate', steps: [] }));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+    bench
+      .take(seen('worse', 'deploy-2'))
+      .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 })
+      .take(judged('fail', 5));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+    bench.take({ type: 'revert-settled', deploymentId: 'deploy-2', outcome: { kind: 'not-needed' } });
+    assert.equal(bench.state.stable?.digest, 'new');
+    assert.equal(bench.state.watch?.deploymentId, 'deploy-1');
+
+    bench.take({ type: 'rollback-requested', deploymentId: null, reason: 'worse in other ways', actor: 'Ada' });
+
+    assert.equal(bench.state.stable.digest, 'good');
+    const revert = bench.effects.findLast((effect) => effect.kind === 'commit-revert');
+    assert.equal(revert?.kind === 'commit-revert' && revert.actor, 'Ada');
+  });
+
+  it('blames no revision for an outage that it can not know about', () => {
+    const bench = aCanary(aPlan({ kind: 'immediate', steps: [] }));
+    bench.take({ type: 'applied', generation: bench.state.generation }).after(1000).take(seen('good', 'deploy-2'));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+
+    bench.take({ type: 'watch-failed', judgement: aCanaryJudgement(), arrivedAt: bench.now });
+
+    assert.equal(bench.state.stable?.digest, 'good');
+    assert.notEqual(bench.state.held, null);
+    assert.deepEqual(bench.state.quarantine, []);
+  });
+
+  it('ends at once what was only planned, without waiting for gateways', () => {
+    const bench = aService().take(seen('new', 'deploy-1'));
+    const { generation } = bench.state;
+
+    bench.take({ type: 'rollback-requested', deploymentId: null, reason: 'no', actor: 'Ada' });
+    bench.take({ type: 'revert-settled', deploymentId: 'deploy-1', outcome: { kind: 'committed', commit: 'r' } });
+
+    assert.equal(bench.state.last?.phase, 'rolled-back');
+    assert.equal(bench.state.active, null);
+    assert.ok(bench.state.generation >= generation);
+  });
+
   it('holds a first revision that fails, since there is nothing to go back to', () => {
     let [state] = reduce(newService('fresh'), seen('one', 'deploy-1'), 0);
     [state] = reduce(state, { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }, 0);

@@ -104,6 +104,28 @@ describe('settings', () => {
     assert.match(problem(steps(100)), /below 100/);
   });
 
+  it('can not be loosened by the change that they judge; tightened they can', () => {
+    assert.match(
+      problem({ oneOff: { success_criteria: { max_error_rate_increase: 0.5 } } }),
+      /max_error_rate_increase 0\.5 .*would loosen/,
+    );
+    assert.match(problem({ oneOff: { success_criteria: { min_sample_size: 1 } } }), /min_sample_size 1 .*would loosen/);
+    assert.match(problem({ oneOff: { auto_rollback: false } }), /auto_rollback false .*would loosen/);
+    assert.equal(
+      resolve({ oneOff: { success_criteria: { min_sample_size: 2000, max_error_rate_increase: 0.01 } } }).criteria.minSampleSize,
+      2000,
+    );
+    assert.equal(
+      resolve({ service: { canary: { auto_rollback: { enabled: false } } }, oneOff: { auto_rollback: false } }).autoRollback,
+      false,
+    );
+  });
+
+  it('refuse a pace for what has none, and a deadline before the end of the holds', () => {
+    assert.match(problem({ oneOff: { type: 'immediate', rollout_duration_minutes: 60 } }), /has no steps and no duration/);
+    assert.match(problem({ service: { canary: { max_total_duration_minutes: 5 } } }), /holds add up to 2h 0m.*after 5m 00s/);
+  });
+
   it('know which keys belong where', () => {
     assert.equal(misplacedKeys({ actuator: { max_concurrent_deployments: 3 } }, 'service').length, 1);
     assert.equal(misplacedKeys({ actuator: { max_concurrent_deployments: 3 } }, 'repository').length, 0);
