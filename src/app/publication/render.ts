@@ -184,8 +184,6 @@ export function stalledBy(reason: string): StatusFile['conditions'] {
 function stallOf(state: ServiceState): string | null {
   if (state.held !== null) return `held: ${state.held}`;
   if (state.active?.phase.name === 'paused' && state.active.phase.reason !== 'operator') return `paused: ${state.active.phase.message}`;
-  if (state.active?.phase.name === 'rolling-back' && state.active.phase.revert.kind === 'blocked')
-    return `revert blocked: ${state.active.phase.revert.message}`;
   if (state.rejection !== null) return `rejected: ${state.rejection.problems.map(formatProblem)[0] ?? 'not valid'}`;
   return state.orphaned ? 'orphaned: its folder is gone from the branch' : null;
 }

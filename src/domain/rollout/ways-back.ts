@@ -26,7 +26,19 @@ function settle(state: ServiceState, active: Deployment, phase: RollingBack, now
   const next = withPhase(state, active, phase);
   if (!phase.trafficReturned || phase.revert.kind === 'pending') return unchanged(next);
   const revertCommit = phase.revert.kind === 'committed' ? phase.revert.commit : null;
-  return finish(next, active, { phase: 'rolled-back', reason: phase.reason + mainSays(phase.revert), revertCommit }, now);
+  return finish(
+    withBlockedRevert(next, active, phase.revert, now),
+    active,
+    { phase: 'rolled-back', reason: phase.reason + mainSays(phase.revert), revertCommit },
+    now,
+  );
+}
+
+/** The branch still holds the bad content, which quarantine keeps out: a person must take it back, and is told so until then. */
+function withBlockedRevert(state: ServiceState, active: Deployment, revert: RevertProgress, now: Instant): ServiceState {
+  if (revert.kind !== 'blocked' || state.seen?.digest !== active.revision.digest) return state;
+  const message = `the branch still holds what ${active.id} tried, and could not be reverted: ${revert.message}; revert it by hand`;
+  return { ...state, rejection: { commit: active.revision.commit, problems: [{ code: 'conflict', message }], at: now } };
 }
 
 function mainSays(revert: RevertProgress): string {

@@ -116,6 +116,18 @@ describe('going back', () => {
     }
   });
 
+  it('says that a person must act when the branch can not be reverted, until somebody does', () => {
+    const bench = aCanary().take(judged('fail', 5));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+    bench.take({ type: 'revert-settled', deploymentId: 'deploy-1', outcome: { kind: 'blocked', message: 'protected' } });
+    assert.equal(bench.state.last?.phase, 'rolled-back');
+    assert.match(bench.state.rejection?.problems[0]?.message ?? '', /could not be reverted: protected/);
+
+    bench.take(seen('good', 'deploy-2'));
+
+    assert.equal(bench.state.rejection, null);
+  });
+
   it('refuses quarantined content, whoever brings it back', () => {
     const bench = aCanary().take(judged('fail', 5));
     bench.take({ type: 'applied', generation: bench.state.generation });
