@@ -152,6 +152,15 @@ describe('verdicts', () => {
     assert.equal(judgement.verdict, 'incident');
   });
 
+  it('never lets a block span two weights, and counts the samples of each step anew', () => {
+    const state = beginStep(observe(newJudge(0), arms([5, 0], [95, 1]), 60_000, 1000), 2000);
+
+    assert.equal(state.evidence.blocks, 1);
+    assert.equal(state.block.canary.requests, 0);
+    assert.equal(judge(state, criteria, 25).step_requests, 0);
+    assert.equal(judge(state, criteria, 25).canary.requests, 5);
+  });
+
   it('closes a block by time and counts only', () => {
     const state = observe(newJudge(0), arms([7, 0], [100, 0]), 1000, 5000);
     assert.equal(state.evidence.blocks, 0);
