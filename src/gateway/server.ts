@@ -8,6 +8,8 @@ import { sendRefusal } from './failure.ts';
 
 export interface ServerDeps extends ChatDeps {
   readonly gateway: string;
+  /** Names the data directory without showing its path: a control plane knows its own gateway by it. */
+  readonly directoryId: string;
   readonly connected: () => boolean;
   readonly refusals: () => Readonly<Record<string, readonly string[]>>;
   readonly log: Log;
@@ -73,6 +75,8 @@ function health(deps: ServerDeps): object {
   return {
     status: Object.keys(deps.refusals()).length > 0 ? 'degraded' : services > 0 ? 'ok' : 'starting',
     gateway: deps.gateway,
+    pid: process.pid,
+    data_directory: deps.directoryId,
     control_plane: deps.connected() ? 'connected' : 'disconnected',
     canary_weights: deps.table.leaseIsValid() ? 'in force' : 'lapsed, serving stable',
     services,

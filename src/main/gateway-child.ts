@@ -4,6 +4,7 @@ import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { Log } from '../ports/log.ts';
+import { directoryId } from './gateway.ts';
 
 export interface GatewayChild {
   readonly url: string;
@@ -21,28 +22,50 @@ export interface ChildOptions {
 
 const name = 'local';
 
+interface GatewayHealth {
+  readonly pid?: number;
+  readonly data_directory?: string;
+}
+
 /** Takes over a gateway that a killed predecessor left running, or starts one; starts it again should it die. */
 export async function keepGateway(options: ChildOptions): Promise<GatewayChild> {
   const url = `http://127.0.0.1:${options.port}`;
   const record = join(options.dataDirectory, 'gateway.json');
   let stopped = false;
   let pid = await adopt(record, url, options);
-  if (pid === null) pid = start(options, record);
-  else options.log.info({ pid, url }, 'took over the running gateway');
-  await untilHealthy(url, pid);
-  const watch = setInterval(() => {
-    if (stopped || pid === null || isAlive(pid)) return;
-    options.log.error({ pid }, 'the gateway died, starting it again');
+  if (pid === null) {
+    await endOrphan(url, options);
     pid = start(options, record);
-  }, 500);
+  } else options.log.info({ pid, url }, 'took over the running gateway');
+  await untilHealthy(url, pid);
+  // Waits longer after each death, so that a gateway that can't start is no busy loop.
+  let delayMs = 500;
+  let startedAt = performance.now();
+  function watch(): void {
+    if (stopped) return;
+    if (pid === null || !isAlive(pid)) {
+      options.log.error({ pid }, 'the gateway died, starting it again');
+      delayMs = performance.now() - startedAt > 60_000 ? 500 : Math.min(delayMs * 2, 30_000);
+      startedAt = performance.now();
+      pid = start(options, record);
+    }
+    timer = setTimeout(watch, delayMs);
+  }
+  let timer = setTimeout(watch, delayMs);
   return {
     url,
     async stop() {
       stopped = true;
-      clearInterval(watch);
+      clearTimeout(timer);
       if (pid !== null) await end(pid);
     },
   };
+}
+
+/** Of a gateway whose start was not recorded, because we were killed in that moment: it holds the port, and nobody else would end it. */
+async function endOrphan(url: string, { dataDirectory }: ChildOptions): Promise<void> {
+  const health = await gatewayHealth(url);
+  if (health?.pid !== undefined && health.data_directory === directoryId(dataDirectory)) await end(health.pid);
 }
 
 /** The process id, when the recorded gateway is alive, answers, and follows the control plane's address that we have. */
@@ -50,25 +73,26 @@ async function adopt(record: string, url: string, options: ChildOptions): Promis
   try {
     const known = JSON.parse(readFileSync(record, 'utf8')) as { pid: number; controlPlane: string };
     if (!isAlive(known.pid)) return null;
-    const health = await gatewayName(url);
-    if (health === name && known.controlPlane === options.controlPlane) return known.pid;
-    if (health === name) await end(known.pid);
+    const isOurs = (await gatewayHealth(url))?.pid === known.pid;
+    if (isOurs && known.controlPlane === options.controlPlane) return known.pid;
+    if (isOurs) await end(known.pid);
     return null;
   } catch {
     return null;
   }
 }
 
-async function gatewayName(url: string): Promise<string | null> {
+async function gatewayHealth(url: string): Promise<GatewayHealth | null> {
   try {
     const { body } = await request(`${url}/health`, { headersTimeout: 2000, bodyTimeout: 2000 });
-    return ((await body.json()) as { gateway?: string }).gateway ?? null;
+    return (await body.json()) as GatewayHealth;
   } catch {
     return null;
   }
 }
 
-function start(options: ChildOptions, record: string): number {
+/** Null when the system could not start it. */
+function start(options: ChildOptions, record: string): number | null {
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
   const output = openSync(join(options.dataDirectory, 'gateway.log'), 'a', 0o600);
   const program = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'cli.ts' : 'cli.js');
@@ -90,20 +114,26 @@ function start(options: ChildOptions, record: string): number {
     // Its own process group: what kills the control plane does not reach it.
     detached: true,
     stdio: ['ignore', output, output],
-    env: { ...process.env, ACTUATOR_GATEWAY_KEY: options.key },
+    env: { ...withoutOwnSecrets(process.env), ACTUATOR_GATEWAY_KEY: options.key },
   });
   closeSync(output);
   child.unref();
   child.on('error', (error) => options.log.error({ error: error.message }, 'the gateway could not be started'));
-  const pid = child.pid ?? 0;
+  const { pid } = child;
+  if (pid === undefined) return null;
   writeFileSync(record, JSON.stringify({ pid, controlPlane: options.controlPlane }), { mode: 0o600 });
   return pid;
 }
 
-async function untilHealthy(url: string, pid: number): Promise<void> {
+/** The gateway needs the providers' keys, and none of ours: it talks to whatever models.yaml names. */
+function withoutOwnSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('ACTUATOR_')));
+}
+
+async function untilHealthy(url: string, pid: number | null): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    if ((await gatewayName(url)) === name) return;
-    if (!isAlive(pid)) break;
+    if ((await gatewayHealth(url))?.pid === pid) return;
+    if (pid === null || !isAlive(pid)) break;
     await pause(50);
   }
   throw new Error(`the gateway did not start on ${url}; gateway.log in the data directory says why`);

@@ -1,11 +1,12 @@
 /** Composition root of the data plane. */
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Agent } from 'undici';
 import { schemaProblems } from '../adapters/documents/reader.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
+import { sha256Hex } from '../base/hash.ts';
 import { formatProblem } from '../base/problem.ts';
 import { loadAssignments, saveAssignments } from '../gateway/assignment-file.ts';
 import { createAssignmentTable } from '../gateway/assignment-table.ts';
@@ -18,6 +19,11 @@ import type { GatewayOptions, Running } from '../ports/programs.ts';
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The same for a gateway and the control plane that started it. */
+export function directoryId(directory: string): string {
+  return sha256Hex(resolve(directory)).slice(0, 12);
 }
 
 export async function runGateway(options: GatewayOptions): Promise<Running> {
@@ -53,6 +59,7 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
     metrics,
     agent: upstream,
     gateway: options.name,
+    directoryId: directoryId(options.dataDirectory),
     connected: link.connected,
     refusals: link.refusals,
     log,
