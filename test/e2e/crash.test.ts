@@ -135,6 +135,20 @@ describe('kill -9 of the control plane under load', () => {
     await assertRolledBackOnce(commit);
   });
 
+  it('in the moment in which its gateway was started: the gateway is replaced, not left behind', async () => {
+    await start(slowSettings);
+    const { pid } = (await (await fetch(`${world.gatewayUrl}/health`)).json()) as { pid: number };
+    await world.stopControlPlane('SIGKILL');
+    await rm(join(world.dataDirectory, 'gateway.json'));
+
+    await world.startControlPlane();
+
+    const isReplaced = async (): Promise<boolean> =>
+      ((await (await fetch(`${world.gatewayUrl}/health`)).json()) as { pid: number }).pid !== pid;
+    await until('replaced', () => isReplaced().catch(() => false), 15_000);
+    assert.throws(() => process.kill(pid, 0));
+  });
+
   it('in the middle of a canary: it goes on where it was, with the same evidence', async () => {
     await start(slowSettings);
     world.provider.set('gpt-next', { errorRate: 0 });
