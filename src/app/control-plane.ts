@@ -14,7 +14,7 @@ import { runEffect } from './engine/effects.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { createFollowUp, type FollowUp } from './engine/follow-up.ts';
 import { createAssignmentSource, type AssignmentSource } from './fleet/assignments.ts';
-import { createFleet, type Fleet, type GatewayView, type StreamMessage } from './fleet/fleet.ts';
+import { createFleet, leaseMessage, type Fleet, type GatewayView, type StreamMessage } from './fleet/fleet.ts';
 import { createJudging, type Judging } from './judging/judging.ts';
 import { createPublisher } from './publication/publisher.ts';
 import { createLoader } from './reconcile/loader.ts';
@@ -105,6 +105,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
         const assignment = state === undefined ? null : await assignments.of(state);
         if (assignment !== null) send({ event: 'assignment', data: assignment });
       }
+      send(leaseMessage);
       return disconnect;
     },
     acknowledge: (answer) => acknowledge(deps, parts, answer),
@@ -192,7 +193,8 @@ async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: 
   if (!answer.applied)
     deps.log.error({ gateway: answer.gateway, service: answer.service, problems: answer.problems }, 'a gateway refused its assignment');
   await followUp.checkApplied(state);
-  if (!answer.applied && answer.term === deps.term) {
+  const isAboutTheNew = fleet.hasServed(answer.gateway, answer.service) || state.active?.base === null;
+  if (!answer.applied && answer.term === deps.term && isAboutTheNew) {
     await engine.dispatch(
       answer.service,
       { type: 'gateway-refused', generation: answer.generation, gateway: answer.gateway, problems: answer.problems },

@@ -537,7 +537,7 @@ export const schemas: Readonly<Record<string, object>> = {
             },
             api_key: {
               type: 'string',
-              pattern: '^\\$\\{[A-Z_][A-Z0-9_]*\\}$',
+              pattern: '^\\$\\{(?!ACTUATOR_)[A-Z_][A-Z0-9_]*\\}$',
               'x-secret': true,
               description: "Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.",
             },

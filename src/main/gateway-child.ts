@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { messageOf } from '../base/failures.ts';
 import type { Log } from '../ports/log.ts';
-import { directoryId } from './gateway.ts';
+import { directoryId, withoutOwnSecrets } from './gateway.ts';
 
 export interface GatewayChild {
   readonly url: string;
@@ -32,26 +33,27 @@ export async function keepGateway(options: ChildOptions): Promise<GatewayChild> 
   const url = `http://127.0.0.1:${options.port}`;
   const record = join(options.dataDirectory, 'gateway.json');
   let stopped = false;
-  let pid = await adopt(record, url, options);
+  let pid = await adopt(record, options);
   if (pid === null) {
     await endOrphan(url, options);
     pid = start(options, record);
   } else options.log.info({ pid, url }, 'took over the running gateway');
   await untilHealthy(url, pid);
-  // Waits longer after each death, so that a gateway that can't start is no busy loop.
+  // Looks twice a second, and waits longer after each death, so that a gateway that can't start is no busy loop.
   let delayMs = 500;
   let startedAt = performance.now();
   function watch(): void {
     if (stopped) return;
-    if (pid === null || !isAlive(pid)) {
+    const age = performance.now() - startedAt;
+    if ((pid === null || !isAlive(pid)) && age >= delayMs) {
       options.log.error({ pid }, 'the gateway died, starting it again');
-      delayMs = performance.now() - startedAt > 60_000 ? 500 : Math.min(delayMs * 2, 30_000);
+      delayMs = age > 60_000 ? 500 : Math.min(delayMs * 2, 30_000);
       startedAt = performance.now();
       pid = start(options, record);
     }
-    timer = setTimeout(watch, delayMs);
+    timer = setTimeout(watch, 500);
   }
-  let timer = setTimeout(watch, delayMs);
+  let timer = setTimeout(watch, 500);
   return {
     url,
     async stop() {
@@ -69,12 +71,13 @@ async function endOrphan(url: string, { dataDirectory }: ChildOptions): Promise<
 }
 
 /** The process id, when the recorded gateway is alive, answers, and follows the control plane's address that we have. */
-async function adopt(record: string, url: string, options: ChildOptions): Promise<number | null> {
+async function adopt(record: string, options: ChildOptions): Promise<number | null> {
   try {
-    const known = JSON.parse(readFileSync(record, 'utf8')) as { pid: number; controlPlane: string };
+    const known = JSON.parse(readFileSync(record, 'utf8')) as { pid: number; controlPlane: string; port: number };
     if (!isAlive(known.pid)) return null;
-    const isOurs = (await gatewayHealth(url))?.pid === known.pid;
-    if (isOurs && known.controlPlane === options.controlPlane) return known.pid;
+    const health = await gatewayHealth(`http://127.0.0.1:${known.port}`);
+    const isOurs = health?.pid === known.pid && health.data_directory === directoryId(options.dataDirectory);
+    if (isOurs && known.port === options.port && known.controlPlane === options.controlPlane) return known.pid;
     if (isOurs) await end(known.pid);
     return null;
   } catch {
@@ -93,6 +96,16 @@ async function gatewayHealth(url: string): Promise<GatewayHealth | null> {
 
 /** Null when the system could not start it. */
 function start(options: ChildOptions, record: string): number | null {
+  try {
+    return spawnGateway(options, record);
+  } catch (thrown) {
+    // A full disk, too many open files: the control plane must outlive that.
+    options.log.error({ error: messageOf(thrown) }, 'the gateway could not be started');
+    return null;
+  }
+}
+
+function spawnGateway(options: ChildOptions, record: string): number | null {
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
   const output = openSync(join(options.dataDirectory, 'gateway.log'), 'a', 0o600);
   const program = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'cli.ts' : 'cli.js');
@@ -121,13 +134,13 @@ function start(options: ChildOptions, record: string): number | null {
   child.on('error', (error) => options.log.error({ error: error.message }, 'the gateway could not be started'));
   const { pid } = child;
   if (pid === undefined) return null;
-  writeFileSync(record, JSON.stringify({ pid, controlPlane: options.controlPlane }), { mode: 0o600 });
+  try {
+    writeFileSync(record, JSON.stringify({ pid, controlPlane: options.controlPlane, port: options.port }), { mode: 0o600 });
+  } catch (thrown) {
+    // It is found by its data directory all the same.
+    options.log.error({ error: messageOf(thrown) }, 'gateway.json not written');
+  }
   return pid;
-}
-
-/** The gateway needs the providers' keys, and none of ours: it talks to whatever models.yaml names. */
-function withoutOwnSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('ACTUATOR_')));
 }
 
 async function untilHealthy(url: string, pid: number | null): Promise<void> {
@@ -149,6 +162,8 @@ function isAlive(pid: number): boolean {
 }
 
 async function end(pid: number): Promise<void> {
+  // From a file or over HTTP: 0 and below would mean process groups.
+  if (!Number.isInteger(pid) || pid <= 1) return;
   if (!isAlive(pid)) return;
   process.kill(pid, 'SIGTERM');
   for (let attempt = 0; attempt < 700 && isAlive(pid); attempt++) await pause(50);

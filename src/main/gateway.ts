@@ -21,6 +21,11 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** The gateway needs the providers' keys, and none of ours: it talks to whatever models.yaml names. */
+export function withoutOwnSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('ACTUATOR_')));
+}
+
 /** The same for a gateway and the control plane that started it. */
 export function directoryId(directory: string): string {
   return sha256Hex(resolve(directory)).slice(0, 12);
@@ -35,7 +40,7 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
   const log = createLog(options.logLevel);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);
   const file = join(options.dataDirectory, `assignments-${options.name}.json`);
-  const table = createAssignmentTable({ environment: process.env, rng: Math.random, now: () => performance.now() });
+  const table = createAssignmentTable({ environment: withoutOwnSecrets(process.env), rng: Math.random, now: () => performance.now() });
   for (const assignment of loadAssignments(file, check)) table.apply(assignment);
   const persistence = createPersistence(() => saveAssignments(file, table.assignments()), log);
   const recorder = createRecorder();

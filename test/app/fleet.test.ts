@@ -50,7 +50,7 @@ it('renews the lease of those that give a sign of life, and of no others', () =>
 
   fleet.acknowledge(answer('alive', 5));
   assert.equal(fleet.hasApplied('chat', version), true);
-  assert.equal(heard.filter((message) => message.event === 'lease').length, 11);
+  assert.equal(heard.filter((message) => message.event === 'lease').length, 10);
 });
 
 it('counts a refusal as settled, but not as applied', () => {

@@ -51,10 +51,10 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
   async function checkApplied(state: ServiceState): Promise<void> {
     const version = { term: deps.term, generation: state.generation };
     const phase = state.active?.phase;
-    const isDone =
-      phase?.name === 'promoting'
-        ? fleet.hasApplied(state.service, version)
-        : waitsForTraffic(state) && fleet.hasSettled(state.service, version);
+    // Where a refusal can still stop the promotion it must; where it can't, it is an answer, and nothing waits for it.
+    const mustServe = phase?.name === 'promoting' && (state.active?.plan.kind === 'immediate' || state.active?.plan.kind === 'first');
+    const waits = phase?.name === 'promoting' || waitsForTraffic(state);
+    const isDone = mustServe ? fleet.hasApplied(state.service, version) : waits && fleet.hasSettled(state.service, version);
     if (!isDone) return;
     await engine.dispatch(state.service, { type: 'applied', generation: state.generation }, actor);
   }

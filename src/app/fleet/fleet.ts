@@ -4,6 +4,7 @@ import type { Acknowledgement, Assignment } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 const leaseMs = 60_000;
+export const leaseMessage: StreamMessage = { event: 'lease', data: { seconds: leaseMs / 1000 } };
 /** Gateways give a sign of life every 10 s. */
 const silenceMs = 30_000;
 
@@ -39,7 +40,7 @@ interface Version {
 }
 
 export interface Fleet {
-  /** From now on the gateway is told of every change. The returned function ends that. A second connection of a name replaces the first. */
+  /** From now on the gateway is told of every change; its first lease (`leaseMessage`) comes after it has heard everything. The returned function ends that. A second connection of a name replaces the first. */
   connect(gateway: string, send: (message: StreamMessage) => void): () => void;
   broadcast(assignment: Assignment): void;
   /** Tells it once more to those that have neither acknowledged nor refused it: an answer can be lost. */
@@ -51,6 +52,8 @@ export interface Fleet {
   hasApplied(service: string, version: Version): boolean;
   /** The same, counting gateways that have refused it: those never served what came before it either. */
   hasSettled(service: string, version: Version): boolean;
+  /** It has acknowledged some version since it connected: then its refusal of a newer one is about what is new. */
+  hasServed(gateway: string, service: string): boolean;
   /** Why gateways with a lease do not serve this version. */
   refusals(service: string, version: Version): readonly Refusal[];
   /** Extends the lease of all connected gateways; only a leader that can write its journal calls this. */
@@ -82,9 +85,11 @@ export function createFleet(clock: Clock): Fleet {
     connect(name, send) {
       const gateway = entry(name);
       gateway.send = send;
+      // A process that starts anew may lack what it had before.
+      gateway.acknowledged.clear();
+      gateway.refused.clear();
       gateway.heardAt = clock.now();
       gateway.leaseUntil = clock.now() + leaseMs;
-      send({ event: 'lease', data: { seconds: leaseMs / 1000 } });
       return () => {
         if (gateway.send === send) gateway.send = null;
       };
@@ -108,16 +113,15 @@ export function createFleet(clock: Clock): Fleet {
     },
     hasApplied: (service, version) => leased().every((gateway) => covers(gateway.acknowledged, service, version)),
     hasSettled: (service, version) => leased().every((gateway) => hasAnswered(gateway, service, version)),
+    hasServed: (gateway, service) => gateways.get(gateway)?.acknowledged.has(service) === true,
     refusals: (service, version) => refusalsOf(gateways, clock.now(), service, version),
     renewLeases() {
       for (const gateway of gateways.values()) {
         if (gateway.send === null || gateway.heardAt <= clock.now() - silenceMs) continue;
         gateway.leaseUntil = clock.now() + leaseMs;
-        gateway.send({ event: 'lease', data: { seconds: leaseMs / 1000 } });
+        gateway.send(leaseMessage);
       }
-      for (const [name, gateway] of gateways) {
-        if (gateway.send === null && gateway.leaseUntil <= clock.now()) gateways.delete(name);
-      }
+      for (const [name, { send, leaseUntil }] of gateways) if (send === null && leaseUntil <= clock.now()) gateways.delete(name);
     },
     known: () => [...gateways].map(([gateway, { send, leaseUntil }]) => ({ gateway, connected: send !== null, leaseUntil })),
     restore(views) {

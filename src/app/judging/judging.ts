@@ -3,7 +3,7 @@ import type { Instant } from '../../base/time.ts';
 import { addArms, noArmCounts, rateOf, type ArmCounts } from '../../domain/analysis/counts.ts';
 import { surelyAbove } from '../../domain/analysis/critical.ts';
 import { inPercent, judge, observe, type Judgement } from '../../domain/analysis/judge.ts';
-import { canaryWeight, type ServiceState, type Watch } from '../../domain/rollout/state.ts';
+import { canaryWeight, type Deployment, type ServiceState, type Watch } from '../../domain/rollout/state.ts';
 import type { Bucket, BucketBatch } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -46,9 +46,9 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
   }
 
   /** Also with nothing arrived: then only time has passed. */
-  async function look(state: ServiceState, arrived: ArmCounts, arrivedAt: Instant): Promise<void> {
-    const { active } = state;
-    if (active?.phase.name !== 'progressing' && active?.phase.name !== 'paused') return;
+  async function look(state: ServiceState | undefined, arrived: ArmCounts, arrivedAt: Instant): Promise<void> {
+    const active = state?.active ?? null;
+    if (state === undefined || active === null || !isOnTrial(active)) return;
     const trial = trials.of(state, active);
     trial.judge = observe(trial.judge, arrived, active.plan.blockMs, arrivedAt);
     trial.judgement = judge(trial.judge, active.plan.criteria, canaryWeight(state));
@@ -86,8 +86,10 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
       return true;
     },
     async tick() {
-      const now = clock.now();
-      for (const state of engine.states()) if (state.active !== null) await look(state, noArmCounts, now);
+      for (const { service } of engine.states()) {
+        // As it is now: it may have changed while another was looked at.
+        await look(engine.state(service), noArmCounts, clock.now());
+      }
     },
     judgement: (service) => trials.judgement(service),
     traffic: trafficOf,
@@ -98,6 +100,10 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
       return { stableIsBreaching: surelyAbove(counts, threshold), stableErrorRate: rateOf(counts) };
     },
   };
+}
+
+function isOnTrial({ phase }: Deployment): boolean {
+  return phase.name === 'progressing' || phase.name === 'paused';
 }
 
 /** Only what was measured during this deployment, on its own two revisions: a late bucket of another one says nothing about it. */

@@ -28,6 +28,13 @@ type Saved = Omit<Trial, 'judgement'>;
 
 const checkpointMs = 5000;
 
+/** A person has seen the evidence and goes on: what is decided next must rest on what comes next. */
+function isOverruled(before: ServiceState, active: Deployment): boolean {
+  const was = before.active?.phase;
+  if (was?.name !== 'paused' || active.phase.name !== 'progressing') return false;
+  return was.reason === 'incident' || was.reason === 'auto-rollback-disabled';
+}
+
 function key(service: string): string {
   return `judge/${service}`;
 }
@@ -65,7 +72,8 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
         store.remove(key(row.service)).catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
       } else {
         trial.generation = row.stateAfter.generation;
-        if (canaryWeight(before) !== canaryWeight(row.stateAfter)) trial.judge = beginStep(trial.judge, row.at);
+        if (isOverruled(before, active)) trial.judge = newJudge(row.at);
+        else if (canaryWeight(before) !== canaryWeight(row.stateAfter)) trial.judge = beginStep(trial.judge, row.at);
       }
     },
     async checkpoint() {

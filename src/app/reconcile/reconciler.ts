@@ -157,13 +157,18 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
     if (commits === null) await refuseRewrite(deps, step);
   }
   for (const service of tree.services.keys()) {
-    // What was refused is looked at again: the cause may lie in another file.
-    const isKnown = !step.catalogueChanged && deps.engine.state(service)?.rejection === null;
+    const isKnown = !step.catalogueChanged && deps.engine.state(service) !== undefined && !mayBeMended(deps.engine.state(service));
     if (isKnown && before !== null && hasSameFile(before, tree, service)) continue;
     const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
     await lookAt(deps, step, service, commit);
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
+}
+
+/** What validation refused is looked at again with each commit, since the cause may lie in another file. What gateways or quarantine refuse is not. */
+function mayBeMended(state: ServiceState | undefined): boolean {
+  const code = state?.rejection?.problems[0]?.code;
+  return state?.rejection != null && code !== 'gateway-refused' && code !== 'conflict';
 }
 
 function isRemoved(state: ServiceState, tree: RepositoryTree): boolean {

@@ -1,4 +1,5 @@
 /** The critical bound: so bad, so surely, that nothing is waited for. */
+import type { Instant } from '../../base/time.ts';
 import { addArms, noArmCounts, rateOf, type ArmCounts, type Counts } from './counts.ts';
 import { addBlock, noEvidence, scoreZ } from './evidence.ts';
 import type { Judgement } from './judge.ts';
@@ -7,6 +8,10 @@ import { clopperPearsonLower } from './stats/beta.ts';
 /** One-sided error of the exact bound. Small, since it is looked at about once a second. */
 const alpha = 1e-5;
 const leastZ = 3.7;
+/** At low traffic a second holds requests of one arm only; a quarter of a minute is still the same traffic. */
+const binMs = 15_000;
+
+type Slice = ArmCounts & { readonly at: Instant };
 
 type Finding = Pick<Judgement, 'verdict' | 'detected_by' | 'reason'>;
 
@@ -15,7 +20,7 @@ type Finding = Pick<Judgement, 'verdict' | 'detected_by' | 'reason'>;
  * concurrent stable traffic is beyond chance, and it is at least half the threshold. `incident` when the canary is above and
  * stable is too, without such a difference: then the change is not to blame. Null otherwise.
  */
-export function criticalFinding(window: readonly ArmCounts[], total: ArmCounts, threshold: number, weight: number): Finding | null {
+export function criticalFinding(window: readonly Slice[], total: ArmCounts, threshold: number, weight: number): Finding | null {
   const recent = window.reduce(addArms, noArmCounts);
   const rate = rateOf(recent.canary);
   if (rate === null || !surelyAbove(recent.canary, threshold)) return null;
@@ -42,8 +47,11 @@ export function surelyAbove(counts: Counts, threshold: number): boolean {
 }
 
 /** Slice by slice, so that a burst which met the two arms in unequal shares is no difference. Where no stable traffic is left to compare with, the excess decides. */
-function beyondChance(window: readonly ArmCounts[], recent: ArmCounts, weight: number): boolean {
+function beyondChance(window: readonly Slice[], recent: ArmCounts, weight: number): boolean {
   if (weight >= 100 || recent.stable.requests === 0) return true;
-  const paired = window.filter((slice) => slice.canary.requests > 0 && slice.stable.requests > 0);
+  const binned = [...Map.groupBy(window, ({ at }) => Math.floor(at / binMs)).values()].map((slices) =>
+    slices.reduce<ArmCounts>(addArms, noArmCounts),
+  );
+  const paired = binned.filter((slice) => slice.canary.requests > 0 && slice.stable.requests > 0);
   return scoreZ(paired.reduce(addBlock, noEvidence)) > leastZ;
 }

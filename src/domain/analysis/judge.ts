@@ -155,7 +155,8 @@ function gate(found: Found): Pick<Judgement, 'verdict' | 'reason'> {
       reason: `${found.step_requests} of ${found.step_requests_needed} canary requests; needs more time or weight`,
     };
   }
-  if (found.blocks === 0) return { verdict: 'no-data', reason: 'stable and canary have not served at the same time yet' };
+  if (found.blocks === 0 && found.gate_z !== null)
+    return { verdict: 'no-data', reason: 'stable and canary have not served at the same time yet' };
   if (found.gate_z === null) return gateWithoutControl(found);
   if (found.margin_z !== null && found.margin_z < found.gate_z) {
     return {
@@ -185,7 +186,7 @@ function gateWithoutControl(found: Found): Pick<Judgement, 'verdict' | 'reason'>
 }
 
 /** With all traffic on the canary, only what came since then says anything about it. */
-function stepWindow(state: JudgeState): readonly ArmCounts[] {
+function stepWindow(state: JudgeState): JudgeState['window'] {
   return state.window.filter((slice) => slice.at > state.stepStartedAt);
 }
 

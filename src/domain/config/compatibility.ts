@@ -113,15 +113,6 @@ export function catalogueProblems(catalogue: ModelCatalogue): readonly Problem[]
   const providers = Object.keys(catalogue.providers);
   const problems: Problem[] = [];
   for (const [name, provider] of Object.entries(catalogue.providers)) {
-    if (provider.api_key?.startsWith('${ACTUATOR_') === true) {
-      problems.push(
-        problem(
-          'schema',
-          `/providers${pointerToken(name)}/api_key`,
-          "Variables named ACTUATOR_* are the actuator's own and never a provider's key.",
-        ),
-      );
-    }
     if (!provider.base_url.startsWith('http://') || isLoopback(provider.base_url)) continue;
     problems.push(problem('schema', `/providers${pointerToken(name)}/base_url`, 'Plain http is allowed on loopback only; use https.'));
   }

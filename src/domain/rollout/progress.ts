@@ -94,7 +94,8 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
   if (phase.name === 'paused' && (phase.reason === order.reason || phase.weight === 0)) return unchanged(state);
   const before = canaryWeight(state);
   const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : before;
-  const heldMs = phase.name === 'paused' ? phase.heldMs : now - phase.stepStartedAt;
+  // One that was paused already goes on with the same pause, for another reason.
+  const { since, heldMs } = phase.name === 'paused' ? phase : { since: now, heldMs: now - phase.stepStartedAt };
   const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
   const next = withPhase(state, judgedActive, {
     name: 'paused',
@@ -102,7 +103,7 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
     weight,
     reason: order.reason,
     message: order.message,
-    since: now,
+    since,
     heldMs,
   });
   const severity = order.reason === 'operator' ? 'info' : 'critical';
@@ -141,7 +142,7 @@ function refused(
   if (event.generation < state.generation) return unchanged(state);
   const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
   const { phase } = active;
-  const isFirst = phase.name === 'promoting' ? active.plan.steps.length === 0 : phase.name === 'progressing' && phase.step === 0;
+  const isFirst = phase.name === 'promoting' ? isUntried(active) : phase.name === 'progressing' && phase.step === 0;
   if (!isFirst) return pause(state, active, { reason: 'refused', message, judgement: null }, now);
   const rejection = { commit: active.revision.commit, problems: [{ code: 'gateway-refused', message }], at: now } as const;
   const restored = phase.name === 'promoting' ? { ...state, ...withoutRevision(state, active) } : state;
@@ -150,8 +151,16 @@ function refused(
   return [next, [...assignEffects, ...endEffects]];
 }
 
+function isUntried({ plan }: Deployment): boolean {
+  return plan.kind === 'immediate' || plan.kind === 'first';
+}
+
 /** As it was before an immediate promotion. */
-function withoutRevision(state: ServiceState, active: Deployment): Pick<ServiceState, 'stable' | 'previous' | 'promoted' | 'watch'> {
+function withoutRevision(
+  state: ServiceState,
+  active: Deployment,
+): Pick<ServiceState, 'stable' | 'previous' | 'promoted' | 'watch' | 'held'> {
   const promoted = state.promoted.filter((entry) => entry.digest !== active.revision.digest);
-  return { stable: active.base, previous: null, promoted, watch: null };
+  const before = active.replaced ?? { previous: null, watch: null, held: null };
+  return { ...before, stable: active.base, promoted };
 }

@@ -72,6 +72,8 @@ export interface Deployment {
   readonly stableWasBreaching: boolean;
   /** Error rate of stable over the minutes before it began; null when unknown. */
   readonly stableErrorRate: number | null;
+  /** What an immediate promotion displaced, should a gateway refuse to serve it. */
+  readonly replaced?: Pick<ServiceState, 'previous' | 'watch' | 'held'>;
   readonly phase: Phase;
   /** What decided the present phase, for people and for the record. */
   readonly judgement: Judgement | null;

@@ -121,7 +121,9 @@ function planFor(state: ServiceState, candidate: Candidate, now: Instant): Plan 
 
 /** The revision is stable from this moment on; the deployment ends when every gateway has acknowledged that. */
 export function promote(state: ServiceState, deployment: Deployment, now: Instant): Transition {
-  const promoting = withPhase({ ...state, held: null }, { ...deployment, startedAt: deployment.startedAt ?? now }, { name: 'promoting' });
+  const { previous, watch, held } = state;
+  const started = { ...deployment, startedAt: deployment.startedAt ?? now, replaced: { previous, watch, held } };
+  const promoting = withPhase({ ...state, held: null }, started, { name: 'promoting' });
   return reassign(makeStable(promoting, deployment.revision, now, deployment));
 }
 
@@ -234,6 +236,6 @@ export function rollBackPromoted(state: ServiceState, order: RollbackOrder, now:
     judgement: order.judgement,
   };
   const withoutBad = state.promoted.filter((entry) => entry.digest !== stable.digest);
-  const restored = { ...state, stable: previous, previous: null, promoted: withoutBad, watch: null };
+  const restored = { ...state, stable: previous, previous: null, promoted: withoutBad, watch: null, held: null };
   return rollBack(restored, deployment, order, now);
 }

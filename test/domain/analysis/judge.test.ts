@@ -146,6 +146,19 @@ describe('verdicts', () => {
     assert.equal(judgement.detected_by, 'critical');
   });
 
+  it('is critical at low traffic too, where no second has requests of both', () => {
+    const slices = Array.from({ length: 240 }, (_, second) => (second % 4 === 0 ? arms([1, 1], [0, 0]) : arms([0, 0], [1, 0])));
+
+    assert.equal(
+      judge(
+        slices.reduce((state, arrived, second) => observe(state, arrived, 600_000, (second + 1) * 1000), newJudge(0)),
+        criteria,
+        25,
+      ).detected_by,
+      'critical',
+    );
+  });
+
   it('calls it an incident when stable is as bad', () => {
     const judgement = judge(observe(newJudge(0), arms([200, 100], [800, 400]), 60_000, 1000), criteria, 25);
 

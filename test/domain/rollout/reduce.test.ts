@@ -288,6 +288,30 @@ describe('going back', () => {
     }
   });
 
+  it('keeps what an immediate promotion displaced when a gateway refuses to serve it', () => {
+    const bench = aCanary(aPlan({ kind: 'immediate', steps: [] }));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+    const { previous, watch } = bench.state;
+    bench
+      .take(seen('next', 'deploy-2', aPlan({ kind: 'immediate', steps: [] })))
+      .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: null });
+
+    bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'g1', problems: ['no key'] });
+
+    assert.equal(bench.state.stable?.digest, 'new');
+    assert.deepEqual([bench.state.previous, bench.state.watch], [previous, watch]);
+  });
+
+  it('lets no single gateway undo the way back of a person', () => {
+    const bench = aCanary(aPlan({ kind: 'immediate', steps: [] }));
+    bench.take({ type: 'applied', generation: bench.state.generation }).after(1000).take(seen('good', 'deploy-2'));
+
+    bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'g1', problems: ['no key'] });
+
+    assert.equal(bench.state.stable?.digest, 'good');
+    assert.equal(bench.state.active?.phase.name, 'promoting');
+  });
+
   it('leaves a canary without traffic when a gateway refuses it in a later step', () => {
     const bench = aCanary().after(1100).take(judged('pass', 5));
 
