@@ -228,6 +228,24 @@ describe('the judge', () => {
     assert.deepEqual(bench.reverts, ['a']);
   });
 
+  it('rests on what comes after a person has resumed an incident', async () => {
+    await start(['a']);
+    push(['a'], ['a']);
+    await until('progresses', () => bench.state('a').active?.phase.name === 'progressing');
+    bench.clock.advance(1000);
+    await buckets('a', [200, 100], [1800, 900]);
+    const phase = bench.state('a').active?.phase;
+    assert.equal(phase?.name === 'paused' && phase.reason, 'incident');
+    assert.equal(canaryWeight(bench.state('a')), 0);
+
+    await bench.controlPlane.engine.dispatch('a', { type: 'resumed', deploymentId: null, reason: 'over' }, 'me');
+    bench.clock.advance(1000);
+    await buckets('a', [20, 0], [180, 1]);
+
+    assert.equal(bench.state('a').active?.phase.name, 'progressing');
+    assert.equal(bench.controlPlane.judging.judgement('a')?.canary.requests, 20);
+  });
+
   it('goes on with its evidence after a restart, and counts the step anew', async () => {
     await start(['a']);
     push(['a'], ['a']);
@@ -265,6 +283,32 @@ describe('a gateway', () => {
 
     assert.ok(told.some((assignment) => assignment.generation === bench.state('a').generation));
     assert.equal(bench.state('a').active?.phase.name, 'rolling-back');
+  });
+
+  it('that refuses everything does not hold a promotion that others have proved', async () => {
+    await start(['a']);
+    const told: Assignment[] = [];
+    await bench.controlPlane.connectGateway('g', (message) => message.event === 'assignment' && told.push(message.data));
+    push(['a'], ['a']);
+    await until('progresses', () => bench.state('a').active?.phase.name === 'progressing');
+    for (let second = 0; second < 130 && bench.state('a').active?.phase.name === 'progressing'; second++) {
+      bench.clock.advance(1000);
+      await buckets('a', [100, 0], [canaryWeight(bench.state('a')) === 100 ? 0 : 900, 0]);
+    }
+    await until('promoting', () => bench.state('a').active?.phase.name === 'promoting');
+    const last = await until('told', () => told.findLast((assignment) => assignment.generation === bench.state('a').generation));
+
+    await bench.controlPlane.acknowledge({
+      gateway: 'g',
+      service: 'a',
+      term: last.term,
+      generation: last.generation,
+      applied: false,
+      problems: ['no key'],
+    });
+
+    await until('completed', () => bench.state('a').last?.phase === 'completed');
+    assert.equal(bench.state('a').stable?.digest, bench.state('a').last?.revision.digest);
   });
 
   it('is reminded until it answers', async () => {

@@ -67,7 +67,11 @@ describe('one change', () => {
     assert.equal(last.phase, 'completed');
     const row = await status(world, service);
     assert.equal(row.stable?.commit, commit);
-    await until('published', async () => ((await statusFile(service))['stable'] as { commit: string }).commit === commit);
+    const isPublished = async (): Promise<boolean> => {
+      const file = await statusFile(service);
+      return (file['stable'] as { commit: string }).commit === commit && file['phase'] === 'idle';
+    };
+    await until('published', isPublished);
     const files = await world.git('ls-tree', '-r', '--name-only', 'origin/actuator/status');
     const events = /deployments\/\d{4}\/\d{2}\/deploy-[^/]+\/events\.jsonl/.exec(files)?.[0] ?? '';
     const lines = (await world.git('show', `origin/actuator/status:${events}`)).trim().split('\n');

@@ -54,6 +54,8 @@ async function buckets(enough: (all: readonly Bucket[]) => boolean): Promise<rea
 }
 
 before(async () => {
+  // A gateway reads its environment once, when it starts.
+  process.env['TEST_PROVIDER_KEY'] = 'sk-secret';
   provider = await startMockProvider(1);
 });
 after(() => provider.close());
@@ -134,7 +136,6 @@ describe('a request', () => {
   });
 
   it('carries the provider key from the environment, and nothing of the client', async () => {
-    process.env['TEST_PROVIDER_KEY'] = 'sk-secret';
     const model = { ...aServing(provider.url).models['gpt-4']!, api_key_env: 'TEST_PROVIDER_KEY' };
     await serve(anAssignment(1, 0, aServing(provider.url, { models: { 'gpt-4': model } })));
 
