@@ -1,5 +1,5 @@
 /** One piece of background work at a time, again when there is more, with backoff while the world fails. */
-import { messageOf, StalledError } from '../base/failures.ts';
+import { messageOf } from '../base/failures.ts';
 import type { Rng } from '../base/random.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -10,7 +10,7 @@ export interface Worker {
   /** The same, without waiting for the end of a backoff. */
   runNow(): void;
   /** What went wrong last; null after a success. */
-  problem(): { readonly message: string; readonly stalled: boolean } | null;
+  problem(): { readonly message: string } | null;
   /** Waits for the running piece and starts no other. */
   stop(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export function createWorker(deps: WorkerDeps, work: () => Promise<void>): Worke
   let again = false;
   let stopped = false;
   let failures = 0;
-  let problem: { message: string; stalled: boolean } | null = null;
+  let problem: { message: string } | null = null;
   let cancelRetry: (() => void) | null = null;
 
   function start(): void {
@@ -53,7 +53,7 @@ export function createWorker(deps: WorkerDeps, work: () => Promise<void>): Worke
       failures++;
       const message = messageOf(thrown);
       if (problem?.message !== message) deps.log.warn({ worker: deps.name, error: message }, 'background work failed, will try again');
-      problem = { message, stalled: thrown instanceof StalledError };
+      problem = { message };
     }
   }
 

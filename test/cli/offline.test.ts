@@ -158,6 +158,7 @@ describe('the command line', () => {
     const args = ['serve', '--repo', 'https://example.com/x.git', '--data-dir', join(directory, 'd')];
     assert.match(actuator(...args, '--listen', '0.0.0.0:1').err, /loopback only/);
     assert.match(actuator(...args, '--poll-interval', '0s').err, /from 1s to 1h/);
+    assert.match(actuator(...args, '--gateway-port', '0').err, /fixed port/);
     assert.equal(actuator('serve', '--repo', 'http://example.com/x.git', '--data-dir', join(directory, 'd')).code, 3);
   });
 });

@@ -1,5 +1,4 @@
 /** The outbox: every journal row becomes part of the status branch, once and in order. */
-import { TransientError } from '../../base/failures.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { StatusBranch } from '../../ports/repository.ts';
 import type { JournalRow, Store } from '../../ports/store.ts';
@@ -26,24 +25,13 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
   /** The cursor lies in the status tree: what was pushed is known even when the bookkeeping after it was lost. */
   async function start(): Promise<number> {
     const remote = await deps.branch.cursor();
-    if (remote !== null && remote.instance === deps.instance) return remote.position;
-    const local = Number((await deps.store.get(cursorKey)) ?? 0);
-    if (remote === null && local > 0)
-      throw new TransientError('the status branch is gone from the remote; it is written anew from the journal');
-    return remote === null ? 0 : local;
-  }
-
-  async function restart(): Promise<number> {
-    try {
-      return await start();
-    } catch (thrown) {
-      if (!(thrown instanceof TransientError) || !thrown.message.startsWith('the status branch is gone')) throw thrown;
-      return 0;
-    }
+    // Never there, or deleted on the remote: it is written (anew) from the journal.
+    if (remote === null) return 0;
+    return remote.instance === deps.instance ? remote.position : Number((await deps.store.get(cursorKey)) ?? 0);
   }
 
   return async () => {
-    position ??= await restart();
+    position ??= await start();
     for (;;) {
       const rows = await deps.store.journal(position, batchRows);
       const last = rows.at(-1);

@@ -44,7 +44,7 @@ export function addServe(program: Command, context: CliContext): void {
         dataDirectory: flags.dataDir,
         host,
         port,
-        gatewayPort: flags.gateway ? parsePort(flags.gatewayPort) : null,
+        gatewayPort: flags.gateway ? fixedPort(flags.gatewayPort) : null,
         pollSeconds: pollSeconds(flags.pollInterval),
         allowLocalRemote: flags.allowLocalRemote === true,
         takeOver: flags.takeOver === true,
@@ -60,6 +60,13 @@ function splitAddress(address: string): readonly [string, number] {
   const match = /^(.+):(\d+)$/.exec(address);
   if (match === null) throw new ExitError(2, `"${address}" is not an address; write host:port, such as 127.0.0.1:8080.`);
   return [(match[1] ?? '').replace(/^\[(.*)\]$/, '$1'), parsePort(match[2] ?? '')];
+}
+
+/** The control plane must know where its gateway is, so a port that the system chooses is none. */
+function fixedPort(text: string): number {
+  const port = parsePort(text);
+  if (port > 0) return port;
+  throw new ExitError(2, '--gateway-port takes a fixed port, 1 to 65535.');
 }
 
 export function parsePort(text: string): number {

@@ -19,7 +19,7 @@ export interface Criteria {
   readonly maxErrorRateIncrease: number;
   readonly confidenceLevel: number;
   readonly minSampleSize: number;
-  /** Null when automatic rollback has no critical bound. */
+  /** As a fraction, from `auto_rollback`. */
   readonly criticalErrorRate: number;
 }
 
