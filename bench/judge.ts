@@ -2,40 +2,24 @@
  * A tick of the judge over 1,000 services with a running canary each, beside a reference that any control plane must pay: parsing
  * the JSON of the same buckets. `node bench/judge.ts`; prints medians of interleaved rounds and their ratio.
  */
-import { newHistogram, newMoments, packHistogram, recordValue } from '../src/domain/analysis/histogram.ts';
+import { newHistogram, packHistogram, recordValue } from '../src/domain/analysis/histogram.ts';
 import { judge, newJudge, observe } from '../src/domain/analysis/judge.ts';
 import { seededRng } from '../src/base/random.ts';
 import type { Bucket } from '../src/generated/types.ts';
+import { aBucket } from '../test/builders/bucket.ts';
 
 const services = 1000;
 const rounds = 15;
 const criteria = { maxErrorRateIncrease: 0.02, confidenceLevel: 0.95, minSampleSize: 1000, criticalErrorRate: 0.1 };
 const rng = seededRng(1);
 
-function aBucket(service: number): Bucket {
+function measured(service: number): Bucket {
   const latency = newHistogram();
   for (let i = 0; i < 200; i++) recordValue(latency, 100 + 900 * rng());
-  const moments = newMoments();
-  return {
-    service: `service-${service}`,
-    variant: 'canary',
-    digest: 'sha256:x',
-    deployment_id: 'deploy-20260101-001',
-    model: 'm',
-    route: 'default',
-    requests: 200,
-    errors: { upstream_5xx: 2 },
-    excluded: {},
-    latency_ms: packHistogram(latency),
-    first_token_ms: packHistogram(newHistogram()),
-    cost_usd: moments,
-    unpriced: 0,
-    input_tokens: moments,
-    output_tokens: moments,
-  };
+  return aBucket({ service: `service-${service}`, requests: 200, errors: { upstream_5xx: 2 }, latency_ms: packHistogram(latency) });
 }
 
-const texts = Array.from({ length: services }, (_, index) => JSON.stringify(aBucket(index)));
+const texts = Array.from({ length: services }, (_, index) => JSON.stringify(measured(index)));
 const arrived = { canary: { requests: 200, errors: 2 }, stable: { requests: 3800, errors: 38 } };
 const states = Array.from({ length: services }, () => newJudge(0));
 

@@ -25,6 +25,7 @@ export type ProblemCode =
   | 'unknown-template'
   | 'parameter-range'
   | 'condition'
+  | 'cost-budget'
   | 'template-variable'
   | 'plan'
   | 'unsafe-tree'

@@ -20,6 +20,8 @@ export interface CliContext {
   readonly gateway: (options: GatewayOptions) => Promise<void>;
   /** Copies the example repository; the paths that were written. Refuses a folder that is not empty. */
   readonly init: (directory: string, template: string | undefined, service: string) => Promise<readonly string[]>;
+  /** 256 bits of chance, for keys. */
+  readonly randomKey: () => string;
   readonly sleep: (ms: number) => Promise<void>;
   readonly now: () => number;
   readonly hasColour: boolean;

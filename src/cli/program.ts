@@ -4,7 +4,7 @@ import { messageOf, StalledError } from '../base/failures.ts';
 import { ExitError, type CliContext } from './context.ts';
 import { addDeploy } from './verbs/deploy.ts';
 import { addDiff } from './verbs/diff.ts';
-import { addGateway } from './verbs/gateway.ts';
+import { addClientKey, addGateway } from './verbs/gateway.ts';
 import { addOperate } from './verbs/operate.ts';
 import { addPlan } from './verbs/plan.ts';
 import { addServe } from './verbs/serve.ts';
@@ -32,6 +32,7 @@ function createProgram(context: CliContext): Command {
   program.commandsGroup('Run:');
   addServe(program, context);
   addGateway(program, context);
+  addClientKey(program, context);
   program.commandsGroup('Offline, on a checkout:');
   addInit(program, context);
   addValidate(program, context);

@@ -1,51 +1,46 @@
 /** What this gateway serves. A request takes one entry and keeps it to its end, so it is served by exactly one revision. */
 import type { Rng } from '../base/random.ts';
-import { refuse, ok, type Result } from '../base/result.ts';
-import { parseTemplate, type Template } from '../domain/config/template.ts';
-import { compileCondition, type Condition } from '../domain/routing/conditions.ts';
-import { weightedRandom } from '../domain/traffic/split.ts';
-import type { Assignment, AssignmentServedModel, AssignmentServing, AssignmentVariant } from '../generated/types.ts';
+import { ok, type Result } from '../base/result.ts';
+import { distinctKeys, sampleHash, type DistinctKeys } from '../domain/traffic/distinct.ts';
+import { keyReader, type KeyReader, type KeySource } from '../domain/traffic/request-key.ts';
+import { byHash, keyHash, roundRobin, shardOf, weightedRandom } from '../domain/traffic/split.ts';
+import { stickyPins, type StickyPins } from '../domain/traffic/sticky.ts';
+import type { Assignment } from '../generated/types.ts';
+import type { RequestIdentity } from './recorder.ts';
+import { compileAssignment, type Compiled, type Scorer, type ServedVariant } from './served.ts';
 
-export interface ServedModel extends AssignmentServedModel {
-  readonly name: string;
-  readonly apiKey: string | null;
-}
+/** Memory of one service's conversations: about 10 MB. */
+const mostPins = 100_000;
 
-export interface ServedRoute {
-  /** `default`, or `rule-1` and so on. */
-  readonly name: string;
-  readonly condition: Condition | null;
-  readonly model: ServedModel;
-  readonly parameters: Readonly<Record<string, unknown>>;
-}
-
-export interface ServedVariant {
-  readonly name: 'stable' | 'canary';
-  readonly weight: number;
-  readonly commit: string;
-  readonly digest: string;
-  readonly timeoutMs: number;
-  readonly template: Template | null;
-  /** In order; the last one has no condition. */
-  readonly routes: readonly [...ServedRoute[], ServedRoute];
-}
-
-interface Served {
+interface Served extends Compiled {
   readonly assignment: Assignment;
-  readonly variants: readonly [ServedVariant, ...ServedVariant[]];
+  readonly readKey: KeyReader;
+  readonly credit: number[];
+  readonly pins: StickyPins | null;
+  /** Keys that each variant of this deployment has served. */
+  readonly seen: { readonly canary: DistinctKeys; readonly stable: DistinctKeys };
+  readonly load: Load;
+}
+
+/** Requests under way: outlives assignments. */
+export interface Load {
+  inFlight: number;
 }
 
 export interface Choice {
   readonly service: string;
-  readonly deploymentId: string | null;
   readonly variant: ServedVariant;
+  /** Who asks, as far as the split cares. */
+  readonly identity: RequestIdentity;
+  readonly scorer: Scorer | null;
+  readonly load: Load;
 }
 
 export interface AssignmentTable {
   /** Takes the assignment into force, ignores it when it is older, or says why it can't be served. */
   apply(assignment: Assignment): Result<'applied' | 'ignored', readonly string[]>;
   /** The variant for a request that names `name` (a service or one of its aliases); null when there is none. */
-  choose(name: string): Choice | null;
+  choose(name: string, source: KeySource): Choice | null;
   /** Weights above 0 hold until then (same clock as `now`). */
   renewLease(until: number): void;
   readonly leaseIsValid: () => boolean;
@@ -57,8 +52,12 @@ export interface AssignmentTable {
 export interface TableDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly rng: Rng;
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
+
+const anonymous: RequestIdentity = { shard: null, newKey: null, isUnkeyed: false };
+const unkeyed: RequestIdentity = { shard: null, newKey: null, isUnkeyed: true };
 
 export function createAssignmentTable(deps: TableDeps): AssignmentTable {
   const served = new Map<string, Served>();
@@ -67,30 +66,30 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
 
   function reindex(): void {
     aliases = new Map();
-    for (const [service, { variants }] of served) {
-      for (const alias of served.get(service)?.assignment.variants.at(-1)?.serving.aliases ?? []) {
-        if (!served.has(alias) && variants.length > 0) aliases.set(alias, service);
-      }
-    }
+    for (const [service, { assignment }] of served)
+      for (const alias of assignment.variants.at(-1)?.serving.aliases ?? []) if (!served.has(alias)) aliases.set(alias, service);
   }
 
   return {
     apply(assignment) {
-      const present = served.get(assignment.service)?.assignment;
-      if (present !== undefined && !isNewer(assignment, present)) return ok(isSame(assignment, present) ? 'applied' : 'ignored');
-      const compiled = compileVariants(assignment, deps.environment);
+      const present = served.get(assignment.service);
+      if (present !== undefined && !isNewer(assignment, present.assignment))
+        return ok(isSame(assignment, present.assignment) ? 'applied' : 'ignored');
+      const compiled = compileAssignment(assignment, deps.environment);
       if (!compiled.ok) return compiled;
-      served.set(assignment.service, { assignment, variants: compiled.value });
+      served.set(assignment.service, succeed(present, assignment, compiled.value));
       reindex();
       return ok('applied');
     },
-    choose(name) {
+    choose(name, source) {
       const entry = served.get(name) ?? served.get(aliases.get(name) ?? '');
       if (entry === undefined) return null;
-      const { service, deployment_id: deploymentId } = entry.assignment;
-      const leased = deps.now() < leaseUntil;
-      const variant = leased ? weightedRandom(entry.variants, deps.rng) : (entry.variants.at(-1) ?? entry.variants[0]);
-      return { service, deploymentId, variant };
+      const { variants, scorer, load } = entry;
+      const service = entry.assignment.service;
+      const stable = variants.at(-1) ?? variants[0];
+      const now = deps.now();
+      if (variants.length === 1 || now >= leaseUntil) return { service, variant: stable, identity: anonymous, scorer, load };
+      return { service, scorer, load, ...divide(entry, source, now, deps.rng) };
     },
     renewLease: (until) => {
       leaseUntil = until;
@@ -101,67 +100,51 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
   };
 }
 
+function divide(entry: Served, source: KeySource, now: number, rng: Rng): Pick<Choice, 'variant' | 'identity'> {
+  const { variants, assignment, pins, credit } = entry;
+  const { method, salt } = assignment.split;
+  const isKeyed = method === 'consistent_hash' || pins !== null;
+  const key = isKeyed ? entry.readKey(source) : null;
+  if (key === null) {
+    const variant = method === 'round_robin' ? roundRobin(variants, credit) : weightedRandom(variants, rng);
+    return { variant, identity: isKeyed ? unkeyed : anonymous };
+  }
+  const hash = keyHash(salt, key);
+  const pinned = pins?.get(hash, now);
+  // A sticky key's first draw is by hash, whatever the method: so all gateways draw alike without telling each other.
+  const drawn = method === 'round_robin' ? () => roundRobin(variants, credit) : () => byHash(variants, hash);
+  const variant = variants.find(({ name, weight }) => name === pinned && weight > 0) ?? drawn();
+  pins?.set(hash, variant.name, now);
+  const sampled = sampleHash(hash);
+  const newKey = entry.seen[variant.name].add(sampled) ? sampled : null;
+  return { variant, identity: { shard: shardOf(hash), newKey, isUnkeyed: false } };
+}
+
+/** What the deployment has learnt so far goes on with it; a lowered weight or a new deployment forgets who was pinned to what. */
+function succeed(present: Served | undefined, assignment: Assignment, compiled: Compiled): Served {
+  const { sticky_ms: stickyMs, hash_key: hashKey } = assignment.split;
+  const sameTrial = present !== undefined && present.assignment.deployment_id === assignment.deployment_id;
+  const keepsPins = sameTrial && canaryWeight(assignment) >= canaryWeight(present.assignment);
+  const freshPins = (): StickyPins | null => (stickyMs === null ? null : stickyPins(stickyMs, mostPins));
+  return {
+    ...compiled,
+    assignment,
+    readKey: keyReader(hashKey),
+    credit: compiled.variants.map(() => 0),
+    pins: keepsPins ? (present.pins ?? freshPins()) : freshPins(),
+    seen: sameTrial ? present.seen : { canary: distinctKeys(), stable: distinctKeys() },
+    load: present?.load ?? { inFlight: 0 },
+  };
+}
+
+function canaryWeight({ variants }: Assignment): number {
+  return variants.find(({ name }) => name === 'canary')?.weight ?? 0;
+}
+
 function isNewer(a: Assignment, b: Assignment): boolean {
   return a.term > b.term || (a.term === b.term && a.generation > b.generation);
 }
 
 function isSame(a: Assignment, b: Assignment): boolean {
   return a.term === b.term && a.generation === b.generation;
-}
-
-function compileVariants(
-  assignment: Assignment,
-  environment: TableDeps['environment'],
-): Result<readonly [ServedVariant, ...ServedVariant[]], readonly string[]> {
-  const problems: string[] = [];
-  const variants = assignment.variants.map((variant) => compileVariant(variant, environment, problems));
-  const [first, ...rest] = variants;
-  if (first === undefined || problems.length > 0) return refuse(problems.length > 0 ? problems : ['the assignment has no variant']);
-  return ok([first, ...rest]);
-}
-
-function compileVariant(variant: AssignmentVariant, environment: TableDeps['environment'], problems: string[]): ServedVariant {
-  const { serving } = variant;
-  const template = serving.prompt_template === null ? null : parseTemplate(serving.prompt_template);
-  if (template?.ok === false) problems.push(...template.error.map((message) => `${variant.name}: ${message}`));
-  const rules = serving.rules.map((rule, index): ServedRoute => {
-    const condition = compileCondition(rule.condition);
-    if (!condition.ok) problems.push(`${variant.name}: rule ${index + 1}: ${condition.error}`);
-    return {
-      name: `rule-${index + 1}`,
-      condition: condition.ok ? condition.value : null,
-      model: modelOf(rule.model, serving, environment, problems),
-      parameters: { ...serving.parameters, ...rule.parameters },
-    };
-  });
-  const fallback: ServedRoute = {
-    name: 'default',
-    condition: null,
-    model: modelOf(serving.default_model, serving, environment, problems),
-    parameters: serving.parameters,
-  };
-  return {
-    name: variant.name,
-    weight: variant.weight,
-    commit: variant.commit,
-    digest: variant.digest,
-    timeoutMs: serving.timeout_ms,
-    template: template?.ok === true ? template.value : null,
-    routes: [...rules, fallback],
-  };
-}
-
-const noModel: AssignmentServedModel = { provider: '', base_url: '', api_key_env: null, upstream_model: '', limits: {}, prices: null };
-
-function modelOf(name: string, serving: AssignmentServing, environment: TableDeps['environment'], problems: string[]): ServedModel {
-  const model = Object.hasOwn(serving.models, name) ? serving.models[name] : undefined;
-  if (model === undefined) {
-    problems.push(`model "${name}" is not in the assignment`);
-    return { ...noModel, name, apiKey: null };
-  }
-  const apiKey = model.api_key_env === null ? null : (environment[model.api_key_env] ?? '');
-  if (apiKey === '') {
-    problems.push(`provider "${model.provider}" needs ${model.api_key_env} in the gateway's environment, which is not set`);
-  }
-  return { ...model, name, apiKey };
 }

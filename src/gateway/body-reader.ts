@@ -1,19 +1,42 @@
+/** Request bodies, within bounds for each and for all of them together. */
 import type { IncomingMessage } from 'node:http';
 
 export const maxBodyBytes: number = 10 * 1024 * 1024;
+/** Of all requests whose body is being read: many slow large ones must not fill the memory. */
+const maxBodiesBytes = 256 * 1024 * 1024;
 
-/** The whole body; `too-large` as soon as it is over the cap, `aborted` when the client left before its end. */
-export function readBody(request: IncomingMessage): Promise<Buffer | 'too-large' | 'aborted'> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBodyBytes) chunks.push(chunk);
-      else resolve('too-large');
-    });
-    request.on('end', () => resolve(size <= maxBodyBytes ? Buffer.concat(chunks) : 'too-large'));
-    request.on('close', () => resolve('aborted'));
-    request.on('error', () => resolve('aborted'));
-  });
+export type BodyRead = Buffer | 'too-large' | 'busy' | 'aborted';
+
+export interface BodyReader {
+  /** The whole body; `too-large` as soon as it is over the cap, `aborted` when the client left before its end. */
+  read(request: IncomingMessage): Promise<BodyRead>;
+}
+
+export function createBodyReader(): BodyReader {
+  let held = 0;
+  return {
+    read: (request) =>
+      new Promise((resolve) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        function end(result: BodyRead): void {
+          held -= size;
+          size = 0;
+          chunks.length = 0;
+          request.off('data', onData);
+          resolve(result);
+        }
+        function onData(chunk: Buffer): void {
+          size += chunk.length;
+          held += chunk.length;
+          if (size > maxBodyBytes) end('too-large');
+          else if (held > maxBodiesBytes) end('busy');
+          else chunks.push(chunk);
+        }
+        request.on('data', onData);
+        request.on('end', () => end(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+        request.on('close', () => end('aborted'));
+        request.on('error', () => end('aborted'));
+      }),
+  };
 }

@@ -5,7 +5,10 @@ import type { Acknowledgement, Assignment, BucketBatch } from '../generated/type
 import type { Log } from '../ports/log.ts';
 import type { AssignmentTable } from './assignment-table.ts';
 import { createEventParser, type StreamEvent } from './event-stream.ts';
+import type { FeedbackDesk } from './feedback.ts';
 import type { Recorder } from './recorder.ts';
+import type { RequestIds } from './request-id.ts';
+import type { SpendingLedger, SpendingReport } from './spending.ts';
 
 export interface ControlLinkOptions {
   readonly gateway: string;
@@ -13,12 +16,17 @@ export interface ControlLinkOptions {
   readonly key: string;
   readonly table: AssignmentTable;
   readonly recorder: Recorder;
+  readonly ledger: SpendingLedger;
+  readonly ids: RequestIds;
+  readonly feedback: FeedbackDesk;
   readonly agent: Dispatcher;
   readonly log: Log;
   /** Problems of a value that claims to be an assignment. */
   readonly checkAssignment: (value: unknown) => readonly string[];
-  /** Called after an assignment took effect; keeps it for the next start. */
+  /** Called after something that must be known at the next start was learnt. */
   readonly persist: () => void;
+  /** The key of request ids, from the control plane: the same for the whole fleet. */
+  readonly onRequestIdKey: (base64: string) => void;
   /** Random for this start of the process. */
   readonly epoch: string;
 }
@@ -115,10 +123,24 @@ async function follow(
 
 function take(options: ControlLinkOptions, refusals: Map<string, readonly string[]>, { event, data }: StreamEvent): void {
   const value: unknown = JSON.parse(data);
-  if (event === 'lease') {
-    const { seconds } = value as { seconds: number };
-    options.table.renewLease(performance.now() + seconds * 1000);
-  } else if (event === 'assignment') takeAssignment(options, refusals, value);
+  switch (event) {
+    case 'lease':
+      options.table.renewLease(performance.now() + (value as { seconds: number }).seconds * 1000);
+      break;
+    case 'assignment':
+      takeAssignment(options, refusals, value);
+      break;
+    case 'spending':
+      options.ledger.learn(value as SpendingReport);
+      options.persist();
+      break;
+    case 'request-id-key':
+      options.onRequestIdKey((value as { key: string }).key);
+      options.persist();
+      break;
+    default:
+    // Of a newer control plane: what it means by it is not for us.
+  }
 }
 
 function takeAssignment(options: ControlLinkOptions, refusals: Map<string, readonly string[]>, value: unknown): void {
@@ -170,18 +192,20 @@ async function shipOne(options: ControlLinkOptions, batch: BucketBatch): Promise
 
 /** Numbered, in order, until each is taken. A batch may arrive twice; its number tells. */
 function createShipper(options: ControlLinkOptions): { ship(): Promise<void> } {
-  const waiting: BucketBatch[] = [];
+  const waiting: { readonly batch: BucketBatch; readonly arrived: () => void }[] = [];
   let seq = 0;
   let sinceLast = 0;
   let busy = false;
   return {
     async ship() {
       const buckets = options.recorder.take();
+      const comments = options.feedback.takeComments();
       // An empty batch now and then is the sign of life that keeps the lease.
       const isDue = ++sinceLast >= heartbeatSeconds;
-      if (buckets.length > 0 || (isDue && waiting.length === 0)) {
+      if (buckets.length > 0 || comments.length > 0 || (isDue && waiting.length === 0)) {
         sinceLast = 0;
-        waiting.push({ gateway: options.gateway, epoch: options.epoch, seq: ++seq, buckets });
+        const batch = { gateway: options.gateway, epoch: options.epoch, seq: ++seq, buckets, comments };
+        waiting.push({ batch, arrived: options.ledger.ship() });
       }
       if (waiting.length > keptBatches) {
         waiting.shift();
@@ -191,7 +215,8 @@ function createShipper(options: ControlLinkOptions): { ship(): Promise<void> } {
       busy = true;
       try {
         for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-          await shipOne(options, next);
+          await shipOne(options, next.batch);
+          next.arrived();
           // Not whatever is first: the one just sent may have been dropped for its age meanwhile.
           if (waiting[0] === next) waiting.shift();
         }

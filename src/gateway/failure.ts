@@ -7,6 +7,7 @@ export interface Refusal {
   readonly message: string;
   /** Who is to blame: told in `x-actuator-failure`, so that a client's own statistics can tell. */
   readonly source: 'client' | 'gateway' | 'provider';
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function sendRefusal(response: ServerResponse, refusal: Refusal, headers: Readonly<Record<string, string>> = {}): void {
@@ -15,9 +16,10 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal, headers:
     return;
   }
   const type = refusal.source === 'client' ? 'invalid_request_error' : 'api_error';
-  const body = JSON.stringify({ error: { message: refusal.message, type, code: refusal.code } });
+  const body = JSON.stringify({ error: { message: refusal.message, type, param: null, code: refusal.code } });
   response.writeHead(refusal.status, {
     ...headers,
+    ...refusal.headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     'x-actuator-failure': refusal.source,

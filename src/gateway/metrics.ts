@@ -27,6 +27,9 @@ interface Series {
   readonly failed: Counter.Internal;
   readonly duration: Histogram.Internal<string>;
   readonly cost: Histogram.Internal<string>;
+  readonly firstToken: Histogram.Internal<string>;
+  readonly inputTokens: Counter.Internal;
+  readonly outputTokens: Counter.Internal;
   readonly unpriced: Counter.Internal;
 }
 
@@ -39,6 +42,10 @@ interface Instruments {
   readonly errors: Counter<Label | 'class'>;
   readonly duration: Histogram<Label>;
   readonly cost: Histogram<Label>;
+  readonly firstToken: Histogram<Label>;
+  readonly tokens: Counter<Label | 'direction'>;
+  readonly retries: Counter<Label>;
+  readonly recovered: Counter<Label>;
   readonly unpriced: Counter<Label>;
   readonly excluded: Counter<'service' | 'deployment' | 'reason'>;
   readonly refused: Counter<'code'>;
@@ -54,6 +61,14 @@ function createInstruments(registry: Registry): Instruments {
     requests: counter('requests_total', 'Requests that count, by outcome.', [...labels, 'status']),
     errors: counter('request_errors_total', 'Failed requests by class.', [...labels, 'class']),
     duration: histogram('request_duration_seconds', 'Time to the last byte.', [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]),
+    firstToken: histogram(
+      'request_first_token_seconds',
+      'Time to the first byte of a streamed answer.',
+      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    ),
+    tokens: counter('request_tokens_total', 'Tokens that providers have reported.', [...labels, 'direction']),
+    retries: counter('request_retries_total', 'Attempts beyond the first.', labels),
+    recovered: counter('recovered_requests_total', 'Failed requests that a retry saved.', labels),
     cost: histogram('request_cost_usd', 'Cost of priced requests.', [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1]),
     unpriced: counter('unpriced_requests_total', 'Answered requests whose cost is unknown.', labels),
     excluded: counter('excluded_requests_total', 'Requests outside the error rate, by reason.', ['service', 'deployment', 'reason']),
@@ -62,15 +77,22 @@ function createInstruments(registry: Registry): Instruments {
   };
 }
 
+function labelsOf({ service, model, variant, route }: BucketKey): Record<Label, string> {
+  return { service, model, deployment: variant, route };
+}
+
 /** Labels are resolved once for each series: that is most of what an increment costs. */
 function createSeries(instruments: Instruments, key: BucketKey): Series {
-  const values = { service: key.service, model: key.model, deployment: key.variant, route: key.route };
+  const values = labelsOf(key);
   return {
     row: { service: key.service, variant: key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
     ok: instruments.requests.labels({ ...values, status: 'ok' }),
     failed: instruments.requests.labels({ ...values, status: 'error' }),
     duration: instruments.duration.labels(values),
     cost: instruments.cost.labels(values),
+    firstToken: instruments.firstToken.labels(values),
+    inputTokens: instruments.tokens.labels({ ...values, direction: 'input' }),
+    outputTokens: instruments.tokens.labels({ ...values, direction: 'output' }),
     unpriced: instruments.unpriced.labels(values),
   };
 }
@@ -84,10 +106,15 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
   gauge('actuator_gateway_lease_valid', 'Whether canary weights are in force.', gauges.leased, registry);
 
   const known = new Map<string, Series>();
+  // The same object comes with each request of a route; its contents are joined to a name only once.
+  const byObject = new WeakMap<BucketKey, Series>();
   function seriesOf(key: BucketKey): Series {
+    const direct = byObject.get(key);
+    if (direct !== undefined) return direct;
     const name = `${key.service}\n${key.variant}\n${key.model}\n${key.route}`;
     const series = known.get(name) ?? createSeries(instruments, key);
     known.set(name, series);
+    byObject.set(key, series);
     return series;
   }
 
@@ -95,14 +122,20 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
     finished(key, outcome) {
       const series = seriesOf(key);
       series.row.requests++;
-      series.duration.observe(outcome.latencyMs / 1000);
+      if (outcome.latencyMs !== null) series.duration.observe(outcome.latencyMs / 1000);
+      if (outcome.firstTokenMs !== null) series.firstToken.observe(outcome.firstTokenMs / 1000);
       if (outcome.failure === null) series.ok.inc();
       else {
         series.row.errors++;
         series.failed.inc();
-        const { service, model, variant, route } = key;
-        instruments.errors.inc({ service, model, deployment: variant, route, class: outcome.failure });
+        instruments.errors.inc({ ...labelsOf(key), class: outcome.failure });
       }
+      if (outcome.usage !== null) {
+        series.inputTokens.inc(outcome.usage.inputTokens);
+        series.outputTokens.inc(outcome.usage.outputTokens);
+      }
+      if (outcome.retries > 0) instruments.retries.inc(labelsOf(key), outcome.retries);
+      if (outcome.recovered) instruments.recovered.inc(labelsOf(key));
       if (outcome.costUsd !== null) series.cost.observe(outcome.costUsd);
       else if (outcome.failure === null) series.unpriced.inc();
     },
@@ -119,6 +152,8 @@ function gauge(name: string, help: string, read: () => boolean, registry: Regist
     name,
     help,
     registers: [registry],
+    // Of several workers the worst off speaks.
+    aggregator: 'min',
     collect() {
       this.set(read() ? 1 : 0);
     },

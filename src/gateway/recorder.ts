@@ -1,4 +1,4 @@
-/** What the requests of the running second measured, one bucket a key. */
+/** What the requests of the running second measured, one bucket a series. */
 import {
   newHistogram,
   newMoments,
@@ -19,10 +19,15 @@ export interface BucketKey {
   readonly route: string;
 }
 
-/** How a request ended. `failure` null: a complete answer. */
+/** How a request ended. */
 export interface Outcome {
+  /** Class of the first attempt's failure; null when it succeeded. */
   readonly failure: string | null;
-  readonly latencyMs: number;
+  /** A retry made good what the first attempt failed at. */
+  readonly recovered: boolean;
+  readonly retries: number;
+  /** Null: nobody knows, as with requests that were refused before they began. */
+  readonly latencyMs: number | null;
   readonly firstTokenMs: number | null;
   readonly usage: Usage | null;
   /** Null: unknown price or usage. Never 0 for what is not known. */
@@ -34,18 +39,37 @@ export interface Usage {
   readonly outputTokens: number;
 }
 
+/** Who asked, as far as the split knows. */
+export interface RequestIdentity {
+  /** Of the 64 shards of keys; null without a key. */
+  readonly shard: number | null;
+  /** The key's hash, when it is new in the sample of distinct keys. */
+  readonly newKey: number | null;
+  /** The split asks for a key and the request had none. */
+  readonly isUnkeyed: boolean;
+}
+
 export interface Recorder {
-  record(key: BucketKey, outcome: Outcome): void;
+  /** A series is named by its key's contents; the same object each time is the fast way. */
+  record(key: BucketKey, outcome: Outcome, identity: RequestIdentity): void;
   /** Outside both the requests and the errors: refused by us, or abandoned by the client. */
   exclude(key: BucketKey, reason: string): void;
+  /** Feedback about an answer. False when the series has too many metrics already. */
+  score(key: BucketKey, metric: string, value: number): boolean;
+  /** What it cost to have an answer scored; `failed`: in vain. */
+  scored(key: BucketKey, costUsd: number | null, failed: boolean): void;
   /** The buckets since the last call. */
   take(): Bucket[];
 }
 
+/** requests, errors, latency_ms, cost_usd, priced, output_tokens. */
+type ShardSums = [number, number, number, number, number, number];
+
 interface OpenBucket {
-  readonly key: BucketKey;
   requests: number;
   readonly errors: Record<string, number>;
+  recovered: number;
+  retries: number;
   readonly excluded: Record<string, number>;
   readonly latency: Histogram;
   readonly firstToken: Histogram;
@@ -53,39 +77,59 @@ interface OpenBucket {
   unpriced: number;
   readonly input: Moments;
   readonly output: Moments;
+  unkeyed: number;
+  readonly newKeys: number[];
+  readonly shards: Map<number, ShardSums>;
+  readonly scores: Record<string, Moments>;
+  readonly scoringCost: Moments;
+  scoringFailures: number;
 }
 
+/** Metrics of one series in one second: more would be a mistake, or an attack. */
+const mostMetrics = 20;
+
 export function createRecorder(): Recorder {
-  let open = new Map<string, OpenBucket>();
+  let open = new Map<BucketKey, OpenBucket>();
 
   function bucketOf(key: BucketKey): OpenBucket {
-    const name = `${key.service}\n${key.variant}\n${key.digest}\n${key.deploymentId}\n${key.model}\n${key.route}`;
-    const known = open.get(name);
+    const known = open.get(key);
     if (known !== undefined) return known;
-    const bucket = newBucket(key);
-    open.set(name, bucket);
+    const bucket = newBucket();
+    open.set(key, bucket);
     return bucket;
   }
 
   return {
-    record: (key, outcome) => add(bucketOf(key), outcome),
+    record: (key, outcome, identity) => add(bucketOf(key), outcome, identity),
     exclude(key, reason) {
       const { excluded } = bucketOf(key);
       excluded[reason] = (excluded[reason] ?? 0) + 1;
     },
+    score(key, metric, value) {
+      const { scores } = bucketOf(key);
+      if (!Object.hasOwn(scores, metric) && Object.keys(scores).length >= mostMetrics) return false;
+      recordMoment((scores[metric] ??= newMoments()), value);
+      return true;
+    },
+    scored(key, costUsd, failed) {
+      const bucket = bucketOf(key);
+      if (costUsd !== null) recordMoment(bucket.scoringCost, costUsd);
+      if (failed) bucket.scoringFailures++;
+    },
     take() {
-      const taken = [...open.values()].map(pack);
+      const taken = [...open].map(([key, bucket]) => pack(key, bucket));
       open = new Map();
       return taken;
     },
   };
 }
 
-function newBucket(key: BucketKey): OpenBucket {
+function newBucket(): OpenBucket {
   return {
-    key,
     requests: 0,
     errors: {},
+    recovered: 0,
+    retries: 0,
     excluded: {},
     latency: newHistogram(),
     firstToken: newHistogram(),
@@ -93,32 +137,59 @@ function newBucket(key: BucketKey): OpenBucket {
     unpriced: 0,
     input: newMoments(),
     output: newMoments(),
+    unkeyed: 0,
+    newKeys: [],
+    shards: new Map(),
+    scores: {},
+    scoringCost: newMoments(),
+    scoringFailures: 0,
   };
 }
 
-function add(bucket: OpenBucket, outcome: Outcome): void {
+function add(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): void {
+  const { failure, usage, costUsd } = outcome;
   bucket.requests++;
-  recordValue(bucket.latency, outcome.latencyMs);
+  bucket.retries += outcome.retries;
+  if (outcome.latencyMs !== null) recordValue(bucket.latency, outcome.latencyMs);
   if (outcome.firstTokenMs !== null) recordValue(bucket.firstToken, outcome.firstTokenMs);
-  if (outcome.usage !== null) {
-    recordMoment(bucket.input, outcome.usage.inputTokens);
-    recordMoment(bucket.output, outcome.usage.outputTokens);
+  if (usage !== null) {
+    recordMoment(bucket.input, usage.inputTokens);
+    recordMoment(bucket.output, usage.outputTokens);
   }
-  if (outcome.failure !== null) bucket.errors[outcome.failure] = (bucket.errors[outcome.failure] ?? 0) + 1;
-  else if (outcome.costUsd === null) bucket.unpriced++;
-  if (outcome.costUsd !== null) recordMoment(bucket.cost, outcome.costUsd);
+  if (failure !== null) bucket.errors[failure] = (bucket.errors[failure] ?? 0) + 1;
+  if (outcome.recovered) bucket.recovered++;
+  if (costUsd !== null) recordMoment(bucket.cost, costUsd);
+  else if (failure === null || outcome.recovered) bucket.unpriced++;
+  if (identity.isUnkeyed) bucket.unkeyed++;
+  if (identity.newKey !== null) bucket.newKeys.push(identity.newKey);
+  if (identity.shard !== null) addToShard(bucket.shards, identity.shard, outcome);
 }
 
-function pack(bucket: OpenBucket): Bucket {
+function addToShard(shards: OpenBucket['shards'], shard: number, { failure, latencyMs, costUsd, usage }: Outcome): void {
+  let sums = shards.get(shard);
+  if (sums === undefined) shards.set(shard, (sums = [0, 0, 0, 0, 0, 0]));
+  sums[0]++;
+  if (failure !== null) sums[1]++;
+  sums[2] += latencyMs ?? 0;
+  if (costUsd !== null) {
+    sums[3] += costUsd;
+    sums[4]++;
+  }
+  sums[5] += usage?.outputTokens ?? 0;
+}
+
+function pack(key: BucketKey, bucket: OpenBucket): Bucket {
   return {
-    service: bucket.key.service,
-    variant: bucket.key.variant,
-    digest: bucket.key.digest,
-    deployment_id: bucket.key.deploymentId,
-    model: bucket.key.model,
-    route: bucket.key.route,
+    service: key.service,
+    variant: key.variant,
+    digest: key.digest,
+    deployment_id: key.deploymentId,
+    model: key.model,
+    route: key.route,
     requests: bucket.requests,
     errors: bucket.errors,
+    recovered: bucket.recovered,
+    retries: bucket.retries,
     excluded: bucket.excluded,
     latency_ms: packHistogram(bucket.latency),
     first_token_ms: packHistogram(bucket.firstToken),
@@ -126,5 +197,11 @@ function pack(bucket: OpenBucket): Bucket {
     unpriced: bucket.unpriced,
     input_tokens: bucket.input,
     output_tokens: bucket.output,
+    unkeyed: bucket.unkeyed,
+    new_keys: bucket.newKeys,
+    shards: [...bucket.shards].flatMap(([shard, sums]) => [shard, ...sums]),
+    scores: bucket.scores,
+    scoring_cost_usd: bucket.scoringCost,
+    scoring_failures: bucket.scoringFailures,
   };
 }

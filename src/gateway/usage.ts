@@ -1,6 +1,7 @@
-/** Tokens and cost from the end of an answer, without parsing the rest of it. */
+/** Tokens, cost and completeness from the end of an answer, without parsing the rest of it. */
 import { isObject } from '../base/json.ts';
-import type { ServedModel } from './assignment-table.ts';
+import type { AssignmentPrices } from '../generated/types.ts';
+import type { ServedModel } from './served.ts';
 import type { Usage } from './recorder.ts';
 
 const tailBytes = 16 * 1024;
@@ -21,9 +22,10 @@ export function createTail(): Tail {
       while (chunks.length > 1 && size - (chunks[0]?.length ?? 0) >= tailBytes) size -= chunks.shift()?.length ?? 0;
     },
     text() {
-      const text = Buffer.concat(chunks).subarray(-tailBytes).toString('utf8');
+      const [only] = chunks;
+      const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
       chunks = [];
-      return text;
+      return whole.subarray(-tailBytes).toString('utf8');
     },
   };
 }
@@ -44,8 +46,9 @@ export function usageOf(tail: string): Usage | null {
 function balanced(text: string, open: number): string {
   let depth = 0;
   for (let i = open; i < text.length; i++) {
-    if (text[i] === '{') depth++;
-    if (text[i] === '}' && --depth === 0) return text.slice(open, i + 1);
+    const code = text.charCodeAt(i);
+    if (code === 0x7b) depth++;
+    else if (code === 0x7d && --depth === 0) return text.slice(open, i + 1);
   }
   return '';
 }
@@ -54,7 +57,9 @@ function parseUsage(text: string): Usage | null {
   try {
     const usage: unknown = JSON.parse(text);
     if (!isObject(usage)) return null;
-    const [input, output] = [usage['prompt_tokens'], usage['completion_tokens'] ?? 0];
+    // Chat, completions and embeddings; the responses API has names of its own.
+    const input = usage['prompt_tokens'] ?? usage['input_tokens'];
+    const output = usage['completion_tokens'] ?? usage['output_tokens'] ?? 0;
     if (!isCount(input) || !isCount(output)) return null;
     return { inputTokens: input, outputTokens: output };
   } catch {
@@ -69,7 +74,42 @@ function isCount(value: unknown): value is number {
 
 /** US dollars; null when the price or the usage is unknown. */
 export function costOf(model: ServedModel, usage: Usage | null): number | null {
-  if (model.prices === null || usage === null) return null;
-  const { input_per_million_usd: input, output_per_million_usd: output } = model.prices;
+  return priceOf(model.prices, usage);
+}
+
+export function priceOf(prices: AssignmentPrices | null, usage: Usage | null): number | null {
+  if (prices === null || usage === null) return null;
+  const { input_per_million_usd: input, output_per_million_usd: output } = prices;
   return (usage.inputTokens * input + usage.outputTokens * output) / 1e6;
+}
+
+/**
+ * Whether an answer with a good status is one: a stream came to its end (`[DONE]`, a finish reason, or the completed event of the
+ * responses API), any other answer is a JSON object to its last brace.
+ */
+export function isWhole(tail: string, isStream: boolean): boolean {
+  if (!isStream) return tail.trimEnd().endsWith('}');
+  return tail.includes('[DONE]') || /"finish_reason"\s*:\s*"/.test(tail) || /"type"\s*:\s*"response\.(completed|incomplete)"/.test(tail);
+}
+
+/**
+ * Takes the chunk that holds usage only out of what a client gets who did not ask for it. An event that is cut across two chunks
+ * stays: it has no choices, and clients pass over it.
+ */
+export function withoutUsageEvent(chunk: Buffer): Buffer {
+  if (!chunk.includes('"usage"')) return chunk;
+  const text = chunk.toString('latin1');
+  const kept = text.replace(/(?<=^|\n\n|\r\n\r\n)data: ?(\{[^\n]*\})(?:\r?\n){2}/g, (event, json: string) =>
+    isUsageOnly(json) ? '' : event,
+  );
+  return kept.length === text.length ? chunk : Buffer.from(kept, 'latin1');
+}
+
+function isUsageOnly(json: string): boolean {
+  try {
+    const event: unknown = JSON.parse(json);
+    return isObject(event) && Array.isArray(event['choices']) && event['choices'].length === 0 && isObject(event['usage']);
+  } catch {
+    return false;
+  }
 }

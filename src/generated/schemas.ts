@@ -30,13 +30,7 @@ export const schemas: Readonly<Record<string, object>> = {
       term: { type: 'integer', minimum: 0, description: 'Term of the leader that assigned.' },
       generation: { type: 'integer', minimum: 0, description: 'Rises with each change of this service.' },
       deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment on trial.' },
-      split: {
-        type: 'object',
-        description: 'How requests are divided between the variants.',
-        additionalProperties: false,
-        required: ['method'],
-        properties: { method: { enum: ['weighted_random'], description: 'Each request is drawn by itself.' } },
-      },
+      split: { $ref: '#/$defs/split', description: 'How requests are divided between the variants.' },
       variants: {
         type: 'array',
         minItems: 1,
@@ -63,7 +57,21 @@ export const schemas: Readonly<Record<string, object>> = {
         type: 'object',
         description: 'A configuration with defaults and catalogue entries filled in.',
         additionalProperties: false,
-        required: ['default_model', 'prompt_template', 'parameters', 'timeout_ms', 'rules', 'models', 'aliases'],
+        required: [
+          'default_model',
+          'prompt_template',
+          'parameters',
+          'timeout_ms',
+          'rules',
+          'models',
+          'aliases',
+          'client_overrides',
+          'retry',
+          'max_concurrent_requests',
+          'cost_controls',
+          'quality_sample_rate',
+          'quality_judge',
+        ],
         properties: {
           default_model: { type: 'string', description: 'Model where no rule matches.' },
           prompt_template: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Template of the system message.' },
@@ -89,13 +97,37 @@ export const schemas: Readonly<Record<string, object>> = {
             additionalProperties: { $ref: '#/$defs/servedModel' },
           },
           aliases: { type: 'array', items: { type: 'string' }, description: 'Further names of the service.' },
+          client_overrides: { type: 'array', items: { type: 'string' }, description: "Parameters for which the client's value wins." },
+          retry: { $ref: '#/$defs/retry', description: 'Retries towards the provider.' },
+          max_concurrent_requests: {
+            anyOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+            description: 'Most requests of the service in flight in one gateway; null: no limit.',
+          },
+          cost_controls: { $ref: '#/$defs/costControls', description: 'Spending limits, in US dollars.' },
+          quality_sample_rate: { type: 'number', minimum: 0, maximum: 1, description: 'Share of answers that the judge model scores.' },
+          quality_judge: {
+            anyOf: [{ type: 'null' }, { $ref: '#/$defs/qualityJudge' }],
+            description:
+              'Model that scores sampled answers; null: none. The first variant that has one decides for all, so that scores can be compared.',
+          },
         },
       },
       servedModel: {
         type: 'object',
         description: 'A model as a gateway calls it.',
         additionalProperties: false,
-        required: ['provider', 'base_url', 'api_key_env', 'upstream_model', 'limits', 'prices'],
+        required: [
+          'provider',
+          'base_url',
+          'api_key_env',
+          'upstream_model',
+          'limits',
+          'prices',
+          'auth_header',
+          'headers',
+          'query',
+          'token_limit_parameter',
+        ],
         properties: {
           provider: { type: 'string', description: 'Provider.' },
           base_url: { type: 'string', description: 'Base URL.' },
@@ -105,22 +137,97 @@ export const schemas: Readonly<Record<string, object>> = {
           },
           upstream_model: { type: 'string', description: 'Name at the provider.' },
           limits: { type: 'object', additionalProperties: true, description: 'Limits of the catalogue.' },
-          prices: {
-            anyOf: [
-              { type: 'null' },
-              {
-                type: 'object',
-                additionalProperties: false,
-                required: ['input_per_million_usd', 'output_per_million_usd'],
-                properties: {
-                  input_per_million_usd: { type: 'number', description: 'US dollars per million prompt tokens.' },
-                  output_per_million_usd: { type: 'number', description: 'US dollars per million completion tokens.' },
-                },
-              },
-            ],
-            description: 'Prices; null when unknown.',
+          prices: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/prices' }], description: 'Prices; null when unknown.' },
+          auth_header: {
+            anyOf: [{ type: 'string' }, { type: 'null' }],
+            description: 'Header that carries the bare key; null: Authorization: Bearer.',
+          },
+          headers: { type: 'object', additionalProperties: { type: 'string' }, description: 'Further headers of each request.' },
+          query: { type: 'object', additionalProperties: { type: 'string' }, description: 'Query parameters of each request.' },
+          token_limit_parameter: {
+            enum: ['max_tokens', 'max_completion_tokens'],
+            description: "What the model calls the limit on a chat completion's tokens.",
           },
         },
+      },
+      qualityJudge: {
+        type: 'object',
+        description: 'Model that scores sampled answers.',
+        additionalProperties: false,
+        required: ['name', 'model', 'max_per_minute', 'instructions'],
+        properties: {
+          name: { type: 'string', description: 'Model of the catalogue.' },
+          model: { $ref: '#/$defs/servedModel', description: 'How it is called.' },
+          max_per_minute: { type: 'number', exclusiveMinimum: 0, description: 'Most answers scored in a minute by one gateway.' },
+          instructions: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'What a good answer is; null: the built-in text.' },
+        },
+      },
+      split: {
+        type: 'object',
+        description: 'How requests are divided between the variants.',
+        additionalProperties: false,
+        required: ['method', 'hash_key', 'salt', 'sticky_ms'],
+        properties: {
+          method: {
+            enum: ['weighted_random', 'consistent_hash', 'round_robin'],
+            description:
+              'weighted_random: each request is drawn by itself. consistent_hash: by the hash of its key. round_robin: evenly spaced.',
+          },
+          hash_key: {
+            type: 'string',
+            description:
+              'Where the key of a request comes from: user_id, session_id, request_id, client_key, header:<name> or metadata.<field>.',
+          },
+          salt: { type: 'string', description: 'Put before the key when it is hashed, so that each deployment divides anew.' },
+          sticky_ms: {
+            anyOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+            description: 'How long after its last request a key keeps its variant, in milliseconds; null: not sticky.',
+          },
+        },
+      },
+      costControls: {
+        type: 'object',
+        description: 'Spending limits, in US dollars.',
+        additionalProperties: false,
+        required: ['daily_budget_usd', 'per_request_limit_usd', 'alert_threshold_usd'],
+        properties: {
+          daily_budget_usd: {
+            anyOf: [{ type: 'number', exclusiveMinimum: 0 }, { type: 'null' }],
+            description: 'Most that may be spent in a UTC day by the whole service; null: no limit.',
+          },
+          per_request_limit_usd: {
+            anyOf: [{ type: 'number', exclusiveMinimum: 0 }, { type: 'null' }],
+            description: 'Most that one request may cost; null: no limit.',
+          },
+          alert_threshold_usd: {
+            anyOf: [{ type: 'number', exclusiveMinimum: 0 }, { type: 'null' }],
+            description: 'Spending of a day that raises an alert; null: none.',
+          },
+        },
+      },
+      retry: {
+        type: 'object',
+        description: 'Retries towards the provider.',
+        additionalProperties: false,
+        required: ['max_retries', 'delay_ms'],
+        properties: {
+          max_retries: { type: 'integer', minimum: 0, maximum: 10, description: 'Further attempts.' },
+          delay_ms: {
+            type: 'integer',
+            minimum: 0,
+            description: 'Pause before the first retry, doubled for each further one, in milliseconds.',
+          },
+        },
+      },
+      prices: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['input_per_million_usd', 'output_per_million_usd'],
+        properties: {
+          input_per_million_usd: { type: 'number', description: 'US dollars per million prompt tokens.' },
+          output_per_million_usd: { type: 'number', description: 'US dollars per million completion tokens.' },
+        },
+        description: 'Prices in US dollars.',
       },
     },
   },
@@ -131,12 +238,28 @@ export const schemas: Readonly<Record<string, object>> = {
     description: 'What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.',
     type: 'object',
     additionalProperties: false,
-    required: ['gateway', 'epoch', 'seq', 'buckets'],
+    required: ['gateway', 'epoch', 'seq', 'buckets', 'comments'],
     properties: {
       gateway: { type: 'string', maxLength: 128, description: 'Name of the gateway.' },
       epoch: { type: 'string', maxLength: 64, description: 'Random for each start of the gateway process.' },
       seq: { type: 'integer', minimum: 1, description: '1, 2, 3 ... within the epoch.' },
       buckets: { type: 'array', maxItems: 10000, items: { $ref: 'bucket' }, description: 'One for each key that saw a request.' },
+      comments: { type: 'array', maxItems: 200, description: 'What people wrote about answers.', items: { $ref: '#/$defs/comment' } },
+    },
+    $defs: {
+      comment: {
+        description: 'A comment on an answer.',
+        type: 'object',
+        additionalProperties: false,
+        required: ['service', 'variant', 'deployment_id', 'request_id', 'text'],
+        properties: {
+          service: { type: 'string', description: 'Service.' },
+          variant: { enum: ['stable', 'canary'], description: 'Variant that answered.' },
+          deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment on trial then.' },
+          request_id: { type: 'string', maxLength: 600, description: 'The request that was answered.' },
+          text: { type: 'string', maxLength: 2000, description: 'The comment.' },
+        },
+      },
     },
   },
   bucket: {
@@ -163,6 +286,14 @@ export const schemas: Readonly<Record<string, object>> = {
       'unpriced',
       'input_tokens',
       'output_tokens',
+      'recovered',
+      'retries',
+      'unkeyed',
+      'new_keys',
+      'shards',
+      'scores',
+      'scoring_cost_usd',
+      'scoring_failures',
     ],
     properties: {
       service: { type: 'string', description: 'Service.' },
@@ -179,7 +310,11 @@ export const schemas: Readonly<Record<string, object>> = {
         minimum: 0,
         description: 'Requests that count: finished, and neither refused by us nor abandoned by the client.',
       },
-      errors: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 }, description: 'Failed requests by class.' },
+      errors: {
+        type: 'object',
+        additionalProperties: { type: 'integer', minimum: 0 },
+        description: 'Requests whose first attempt failed, by class, also those that a retry saved.',
+      },
       excluded: {
         type: 'object',
         additionalProperties: { type: 'integer', minimum: 0 },
@@ -191,6 +326,34 @@ export const schemas: Readonly<Record<string, object>> = {
       unpriced: { type: 'integer', minimum: 0, description: 'Answered requests whose cost is unknown.' },
       input_tokens: { $ref: '#/$defs/moments', description: 'Prompt tokens per request that reported usage.' },
       output_tokens: { $ref: '#/$defs/moments', description: 'Completion tokens per request that reported usage.' },
+      recovered: {
+        type: 'integer',
+        minimum: 0,
+        description: 'Requests counted in `errors` that a retry saved: their first attempt failed, and the client had a complete answer.',
+      },
+      retries: { type: 'integer', minimum: 0, description: 'Attempts beyond the first.' },
+      unkeyed: { type: 'integer', minimum: 0, description: 'Requests without the key that the split asks for; they were drawn at random.' },
+      new_keys: {
+        type: 'array',
+        items: { type: 'integer', minimum: 0, maximum: 4294967295 },
+        description: "Hashes of keys that entered this gateway's sample of distinct keys (the smallest ones); their union counts users.",
+      },
+      shards: {
+        type: 'array',
+        items: { type: 'number' },
+        description:
+          'Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, output_tokens, shard ... Where routing is sticky, requests of one key are no independent sample.',
+      },
+      scores: {
+        type: 'object',
+        additionalProperties: { $ref: '#/$defs/moments' },
+        description: 'Feedback by metric: quality_score (people and applications), judged_quality (the judge model), and custom ones.',
+      },
+      scoring_cost_usd: {
+        $ref: '#/$defs/moments',
+        description: 'Cost of each scoring by the judge model, in US dollars. No part of `cost_usd`.',
+      },
+      scoring_failures: { type: 'integer', minimum: 0, description: 'Scorings by the judge model that gave no score.' },
     },
     $defs: {
       histogram: {
@@ -244,6 +407,33 @@ export const schemas: Readonly<Record<string, object>> = {
       service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
       deployment_id: { type: 'string', description: 'Deployment; refused when another one is in force.' },
       reason: { type: 'string', maxLength: 500, description: 'Why, for the journal.' },
+    },
+  },
+  feedback: {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'feedback',
+    title: 'Feedback',
+    description: 'POST /v1/feedback of a gateway: what an application or a person says about one answer.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['request_id'],
+    properties: {
+      request_id: {
+        type: 'string',
+        maxLength: 1200,
+        description: "The answer's x-actuator-request-id, or `request_id` in the metadata of an OFREP evaluation.",
+      },
+      metric_name: {
+        type: 'string',
+        pattern: '^[a-z][a-z0-9_.]{0,63}$',
+        description:
+          'quality_score where left out (0 to 1, or a thumb: true, false); `error` (a boolean) counts a request that the application made itself after an OFREP evaluation; any other name is a custom metric.',
+      },
+      value: { type: ['boolean', 'number'], description: 'true and false count as 1 and 0.' },
+      comment: { type: 'string', minLength: 1, maxLength: 2000, description: 'What a person wrote, kept for people to read.' },
+      latency_ms: { type: 'number', minimum: 0, description: "With `error`: how long the application's request took, in milliseconds." },
+      input_tokens: { type: 'integer', minimum: 0, description: 'With `error`: prompt tokens of that request.' },
+      output_tokens: { type: 'integer', minimum: 0, description: 'With `error`: completion tokens of that request.' },
     },
   },
   'journal-event': {
@@ -334,7 +524,7 @@ export const schemas: Readonly<Record<string, object>> = {
             type: 'string',
             maxLength: 65536,
             description:
-              "With `{question}` (the last user message) it takes the place of that message; otherwise it is the system message. `{context}`, `{user_id}` and `{language}` come from the request's `metadata`; `{{` is a brace.",
+              "With `{question}` (the last user message) it takes the place of that message's text; otherwise it is the system message. `{context}`, `{language}` and any other `{metadata.<field>}` come from the request's `template_variables` or `metadata`; `{user_id}` and `{session_id}` from where the split finds them; `{date}` is today in UTC. `{{` is a brace.",
           },
           parameters: { $ref: '#/$defs/parameters', description: 'Generation parameters set on every request.' },
           retry_config: {
@@ -346,21 +536,31 @@ export const schemas: Readonly<Record<string, object>> = {
                 type: 'integer',
                 minimum: 0,
                 maximum: 10,
-                description: 'Further attempts after a failed one. Not in effect yet: refused.',
+                description:
+                  "Further attempts after a failed one, before anything of an answer was sent. All attempts stay within the variant, and the first one's failure counts against it.",
               },
               retry_delay_ms: {
                 type: 'integer',
                 minimum: 0,
                 maximum: 60000,
-                description: 'Pause before the first retry, in milliseconds. Not in effect yet: refused.',
+                description:
+                  "Pause before the first retry, in milliseconds; doubled for each further one (at most 30 s), with jitter. A provider's Retry-After goes before. 1000 where left out.",
               },
               timeout_ms: {
                 type: 'integer',
                 minimum: 1,
                 maximum: 600000,
-                description: "Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.",
+                description:
+                  "Longest wait of one attempt for the provider's first byte, and between two chunks of a stream, in milliseconds. A whole answer may take twenty times as long.",
               },
             },
+          },
+          client_overrides: {
+            type: 'array',
+            uniqueItems: true,
+            items: { enum: ['temperature', 'top_p', 'max_tokens', 'frequency_penalty', 'presence_penalty', 'seed', 'stop'] },
+            description:
+              "Parameters for which the client's value wins over this file's, where the client sends one. For all others this file wins.",
           },
         },
       },
@@ -397,49 +597,54 @@ export const schemas: Readonly<Record<string, object>> = {
       },
       cost_controls: {
         type: 'object',
-        description: 'Spending limits, not in effect yet: refused.',
+        description: 'Spending limits of the service. Every model it can reach needs prices in models.yaml.',
         additionalProperties: false,
         properties: {
           daily_budget_usd: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Most that may be spent in a UTC day, in US dollars. Not in effect yet: refused.',
+            description:
+              'Most that may be spent in a UTC day over all gateways, in US dollars. Beyond it requests are refused with 429 budget_exhausted.',
           },
           per_request_limit_usd: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Most that one request may cost, in US dollars. Not in effect yet: refused.',
+            description:
+              "Most that one request may cost, in US dollars. The answer's token limit is lowered so that it holds; a request whose prompt alone goes beyond it is refused.",
           },
           alert_threshold_usd: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Spending of a day that raises an alert, in US dollars. Not in effect yet: refused.',
+            description: 'Spending of a UTC day that tells people, once, in US dollars.',
           },
         },
       },
       quality_controls: {
         type: 'object',
-        description: 'Quality of answers, not in effect yet: refused.',
+        description: 'Quality of answers.',
         additionalProperties: false,
         properties: {
           min_quality_score: {
             type: 'number',
             minimum: 0,
             maximum: 1,
-            description: 'Lowest acceptable mean quality score. Not in effect yet: refused.',
+            description: 'Mean quality score over five minutes (30 scores or more) below which people are told. From 0 to 1.',
           },
-          enable_quality_monitoring: { type: 'boolean', description: 'Score a sample of the answers. Not in effect yet: refused.' },
+          enable_quality_monitoring: {
+            type: 'boolean',
+            description: 'Have a sample of the answers scored by the model under quality_judge in models.yaml.',
+          },
           quality_check_sample_rate: {
             type: 'number',
             minimum: 0,
             maximum: 1,
-            description: 'Share of answers that is scored. Not in effect yet: refused.',
+            description: 'Share of answers that is scored; 0.1 where left out. Needs enable_quality_monitoring.',
           },
         },
       },
       performance: {
         type: 'object',
-        description: 'Performance targets and limits, not in effect yet: refused.',
+        description: 'Performance limits.',
         additionalProperties: false,
         properties: {
           target_latency_p95_ms: {
@@ -455,7 +660,8 @@ export const schemas: Readonly<Record<string, object>> = {
           max_concurrent_requests: {
             type: 'integer',
             minimum: 1,
-            description: 'Most requests in flight in one gateway. Not in effect yet: refused.',
+            description:
+              'Most requests of the service in flight in one gateway; beyond it requests are refused with 429 concurrency_limit, which counts as an error of the variant.',
           },
         },
       },
@@ -492,7 +698,8 @@ export const schemas: Readonly<Record<string, object>> = {
       modelName: { type: 'string', minLength: 1, maxLength: 200, description: 'A key of `models` in models.yaml.' },
       parameters: {
         type: 'object',
-        description: 'Generation parameters. The configuration wins over what the client sends.',
+        description:
+          'Generation parameters. This file wins over what the client sends, save for those under `llm.client_overrides`. An endpoint gets those that it knows.',
         additionalProperties: false,
         properties: {
           temperature: { type: 'number', minimum: 0, maximum: 2, description: 'Sampling temperature.' },
@@ -533,13 +740,36 @@ export const schemas: Readonly<Record<string, object>> = {
             base_url: {
               type: 'string',
               pattern: '^https?://[^\\s@?#]+$',
-              description: 'OpenAI-compatible base URL, without credentials; plain http only on loopback.',
+              description:
+                'OpenAI-compatible base URL, without credentials; plain http only on loopback. Anthropic: https://api.anthropic.com/v1. Azure: https://<resource>.openai.azure.com/openai/v1.',
             },
             api_key: {
               type: 'string',
               pattern: '^\\$\\{(?!ACTUATOR_)[A-Z_][A-Z0-9_]*\\}$',
               'x-secret': true,
               description: "Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.",
+            },
+            auth_header: {
+              type: 'string',
+              pattern: '^(api-key|x-api-key|x-goog-api-key)$',
+              description: 'Header that carries the bare key, such as api-key for Azure; Authorization: Bearer where left out.',
+            },
+            headers: {
+              type: 'object',
+              propertyNames: {
+                pattern:
+                  '^(?!(?:host|authorization|api-key|x-api-key|x-goog-api-key|cookie|connection|content-length|content-type|content-encoding|transfer-encoding|te|trailer|upgrade|keep-alive|expect|accept|user-agent|proxy-.*)$)[a-z][a-z0-9-]{0,63}$',
+              },
+              additionalProperties: { type: 'string', pattern: '^[ -~]{0,500}$' },
+              maxProperties: 20,
+              description: 'Further headers of each request, such as anthropic-version. Never a key.',
+            },
+            query: {
+              type: 'object',
+              propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' },
+              additionalProperties: { type: 'string', maxLength: 200 },
+              maxProperties: 10,
+              description: 'Query parameters of each request, such as api-version for Azure. Never a key.',
             },
           },
         },
@@ -586,7 +816,29 @@ export const schemas: Readonly<Record<string, object>> = {
                 output_per_million_usd: { type: 'number', minimum: 0, description: 'A million completion tokens.' },
               },
             },
+            token_limit_parameter: {
+              enum: ['max_tokens', 'max_completion_tokens'],
+              description:
+                'What the model calls the limit on the tokens of a chat completion; max_tokens where left out. Reasoning models of OpenAI take max_completion_tokens only.',
+            },
           },
+        },
+      },
+      quality_judge: {
+        type: 'object',
+        description:
+          'The model that scores sampled answers of services with quality_controls.enable_quality_monitoring. One for all variants, so that their scores can be compared.',
+        additionalProperties: false,
+        required: ['model'],
+        properties: {
+          model: { type: 'string', description: 'A key of `models`.' },
+          max_per_minute: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 6000,
+            description: 'Most answers of one service that a gateway has scored in a minute; 30 where left out.',
+          },
+          instructions: { type: 'string', maxLength: 4000, description: 'What a good answer is, told to the judge model.' },
         },
       },
     },
@@ -718,9 +970,42 @@ export const schemas: Readonly<Record<string, object>> = {
           max_total_duration_minutes: { $ref: '#/$defs/minutes', description: 'After this the deployment is paused for a person.' },
           traffic_split: {
             type: 'object',
-            description: 'How requests are divided.',
+            description: 'How requests are divided between canary and stable.',
             additionalProperties: false,
-            properties: { method: { type: 'string', description: 'weighted_random: each request is drawn by itself.' } },
+            properties: {
+              method: {
+                type: 'string',
+                description:
+                  'weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).',
+              },
+              hash_key: {
+                type: 'string',
+                pattern: '^(user_id|session_id|request_id|client_key|header:[A-Za-z0-9-]{1,64}|metadata\\.[A-Za-z0-9_.-]{1,64})$',
+                description:
+                  "What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.",
+              },
+              sticky_sessions: {
+                type: 'boolean',
+                description:
+                  'A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.',
+              },
+              sticky_duration_minutes: {
+                $ref: '#/$defs/minutes',
+                description: 'Idle time after which a sticky key is assigned anew; 60 minutes where left out. Needs `sticky_sessions`.',
+              },
+            },
+          },
+          ab_test_mode: {
+            type: 'boolean',
+            description:
+              'true: a control group of 5 percent stays on stable to the last step. false: none, whatever `control_group_size` says.',
+          },
+          control_group_size: {
+            type: 'number',
+            minimum: 0,
+            maximum: 0.5,
+            description:
+              'Share of requests (or users, by hash) that stays on stable until promotion, so that also the last step has something to compare with.',
           },
         },
       },

@@ -115,15 +115,7 @@ export interface Assignment {
    * Deployment on trial.
    */
   deployment_id: string | null;
-  /**
-   * How requests are divided between the variants.
-   */
-  split: {
-    /**
-     * Each request is drawn by itself.
-     */
-    method: 'weighted_random';
-  };
+  split: AssignmentSplit;
   /**
    * Canary first, stable last; weights add up to 100.
    *
@@ -131,6 +123,30 @@ export interface Assignment {
    * @maxItems 2
    */
   variants: AssignmentVariant[];
+}
+/**
+ * How requests are divided between the variants.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentSplit".
+ */
+export interface AssignmentSplit {
+  /**
+   * weighted_random: each request is drawn by itself. consistent_hash: by the hash of its key. round_robin: evenly spaced.
+   */
+  method: 'weighted_random' | 'consistent_hash' | 'round_robin';
+  /**
+   * Where the key of a request comes from: user_id, session_id, request_id, client_key, header:<name> or metadata.<field>.
+   */
+  hash_key: string;
+  /**
+   * Put before the key when it is hashed, so that each deployment divides anew.
+   */
+  salt: string;
+  /**
+   * How long after its last request a key keeps its variant, in milliseconds; null: not sticky.
+   */
+  sticky_ms: number | null;
 }
 /**
  * One variant.
@@ -211,6 +227,24 @@ export interface AssignmentServing {
    * Further names of the service.
    */
   aliases: string[];
+  /**
+   * Parameters for which the client's value wins.
+   */
+  client_overrides: string[];
+  retry: AssignmentRetry;
+  /**
+   * Most requests of the service in flight in one gateway; null: no limit.
+   */
+  max_concurrent_requests: number | null;
+  cost_controls: AssignmentCostControls;
+  /**
+   * Share of answers that the judge model scores.
+   */
+  quality_sample_rate: number;
+  /**
+   * Model that scores sampled answers; null: none. The first variant that has one decides for all, so that scores can be compared.
+   */
+  quality_judge: null | AssignmentQualityJudge;
 }
 /**
  * A model as a gateway calls it.
@@ -244,16 +278,100 @@ export interface AssignmentServedModel {
   /**
    * Prices; null when unknown.
    */
-  prices: null | {
-    /**
-     * US dollars per million prompt tokens.
-     */
-    input_per_million_usd: number;
-    /**
-     * US dollars per million completion tokens.
-     */
-    output_per_million_usd: number;
+  prices: null | AssignmentPrices;
+  /**
+   * Header that carries the bare key; null: Authorization: Bearer.
+   */
+  auth_header: string | null;
+  /**
+   * Further headers of each request.
+   */
+  headers: {
+    [k: string]: string;
   };
+  /**
+   * Query parameters of each request.
+   */
+  query: {
+    [k: string]: string;
+  };
+  /**
+   * What the model calls the limit on a chat completion's tokens.
+   */
+  token_limit_parameter: 'max_tokens' | 'max_completion_tokens';
+}
+/**
+ * Prices in US dollars.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentPrices".
+ */
+export interface AssignmentPrices {
+  /**
+   * US dollars per million prompt tokens.
+   */
+  input_per_million_usd: number;
+  /**
+   * US dollars per million completion tokens.
+   */
+  output_per_million_usd: number;
+}
+/**
+ * Retries towards the provider.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentRetry".
+ */
+export interface AssignmentRetry {
+  /**
+   * Further attempts.
+   */
+  max_retries: number;
+  /**
+   * Pause before the first retry, doubled for each further one, in milliseconds.
+   */
+  delay_ms: number;
+}
+/**
+ * Spending limits, in US dollars.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentCostControls".
+ */
+export interface AssignmentCostControls {
+  /**
+   * Most that may be spent in a UTC day by the whole service; null: no limit.
+   */
+  daily_budget_usd: number | null;
+  /**
+   * Most that one request may cost; null: no limit.
+   */
+  per_request_limit_usd: number | null;
+  /**
+   * Spending of a day that raises an alert; null: none.
+   */
+  alert_threshold_usd: number | null;
+}
+/**
+ * Model that scores sampled answers.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AssignmentQualityJudge".
+ */
+export interface AssignmentQualityJudge {
+  /**
+   * Model of the catalogue.
+   */
+  name: string;
+  model: AssignmentServedModel;
+  /**
+   * Most answers scored in a minute by one gateway.
+   */
+  max_per_minute: number;
+  /**
+   * What a good answer is; null: the built-in text.
+   */
+  instructions: string | null;
 }
 /**
  * What a gateway ships each second. (gateway, epoch, seq) names a batch: a repeated one is ignored.
@@ -280,6 +398,12 @@ export interface BucketBatch {
    * @maxItems 10000
    */
   buckets: Bucket[];
+  /**
+   * What people wrote about answers.
+   *
+   * @maxItems 200
+   */
+  comments: BucketBatchComment[];
 }
 /**
  * What one gateway measured in one interval for one service, variant, revision, model and route. Buckets of one key can be added.
@@ -317,7 +441,7 @@ export interface Bucket {
    */
   requests: number;
   /**
-   * Failed requests by class.
+   * Requests whose first attempt failed, by class, also those that a retry saved.
    */
   errors: {
     [k: string]: number;
@@ -337,6 +461,37 @@ export interface Bucket {
   unpriced: number;
   input_tokens: BucketMoments;
   output_tokens: BucketMoments;
+  /**
+   * Requests counted in `errors` that a retry saved: their first attempt failed, and the client had a complete answer.
+   */
+  recovered: number;
+  /**
+   * Attempts beyond the first.
+   */
+  retries: number;
+  /**
+   * Requests without the key that the split asks for; they were drawn at random.
+   */
+  unkeyed: number;
+  /**
+   * Hashes of keys that entered this gateway's sample of distinct keys (the smallest ones); their union counts users.
+   */
+  new_keys: number[];
+  /**
+   * Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, output_tokens, shard ... Where routing is sticky, requests of one key are no independent sample.
+   */
+  shards: number[];
+  /**
+   * Feedback by metric: quality_score (people and applications), judged_quality (the judge model), and custom ones.
+   */
+  scores: {
+    [k: string]: BucketMoments;
+  };
+  scoring_cost_usd: BucketMoments;
+  /**
+   * Scorings by the judge model that gave no score.
+   */
+  scoring_failures: number;
 }
 /**
  * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.
@@ -377,6 +532,34 @@ export interface BucketMoments {
    * Sum of (value - pivot) squared.
    */
   sum_squares: number;
+}
+/**
+ * A comment on an answer.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "BucketBatchComment".
+ */
+export interface BucketBatchComment {
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * Variant that answered.
+   */
+  variant: 'stable' | 'canary';
+  /**
+   * Deployment on trial then.
+   */
+  deployment_id: string | null;
+  /**
+   * The request that was answered.
+   */
+  request_id: string;
+  /**
+   * The comment.
+   */
+  text: string;
 }
 /**
  * POST /api/v1/actuator/deploy: commits a change of one service's configuration to the branch.
@@ -462,6 +645,42 @@ export interface DeploymentCommand {
    * Why, for the journal.
    */
   reason?: string;
+}
+/**
+ * POST /v1/feedback of a gateway: what an application or a person says about one answer.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "Feedback".
+ */
+export interface Feedback {
+  /**
+   * The answer's x-actuator-request-id, or `request_id` in the metadata of an OFREP evaluation.
+   */
+  request_id: string;
+  /**
+   * quality_score where left out (0 to 1, or a thumb: true, false); `error` (a boolean) counts a request that the application made itself after an OFREP evaluation; any other name is a custom metric.
+   */
+  metric_name?: string;
+  /**
+   * true and false count as 1 and 0.
+   */
+  value?: boolean | number;
+  /**
+   * What a person wrote, kept for people to read.
+   */
+  comment?: string;
+  /**
+   * With `error`: how long the application's request took, in milliseconds.
+   */
+  latency_ms?: number;
+  /**
+   * With `error`: prompt tokens of that request.
+   */
+  input_tokens?: number;
+  /**
+   * With `error`: completion tokens of that request.
+   */
+  output_tokens?: number;
 }
 /**
  * One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.
@@ -587,7 +806,7 @@ export interface LlmConfig {
      */
     provider?: string;
     /**
-     * With `{question}` (the last user message) it takes the place of that message; otherwise it is the system message. `{context}`, `{user_id}` and `{language}` come from the request's `metadata`; `{{` is a brace.
+     * With `{question}` (the last user message) it takes the place of that message's text; otherwise it is the system message. `{context}`, `{language}` and any other `{metadata.<field>}` come from the request's `template_variables` or `metadata`; `{user_id}` and `{session_id}` from where the split finds them; `{date}` is today in UTC. `{{` is a brace.
      */
     prompt_template?: string;
     parameters?: LlmConfigParameters;
@@ -596,18 +815,22 @@ export interface LlmConfig {
      */
     retry_config?: {
       /**
-       * Further attempts after a failed one. Not in effect yet: refused.
+       * Further attempts after a failed one, before anything of an answer was sent. All attempts stay within the variant, and the first one's failure counts against it.
        */
       max_retries?: number;
       /**
-       * Pause before the first retry, in milliseconds. Not in effect yet: refused.
+       * Pause before the first retry, in milliseconds; doubled for each further one (at most 30 s), with jitter. A provider's Retry-After goes before. 1000 where left out.
        */
       retry_delay_ms?: number;
       /**
-       * Longest wait for the provider's first byte, and between two chunks of a stream, in milliseconds.
+       * Longest wait of one attempt for the provider's first byte, and between two chunks of a stream, in milliseconds. A whole answer may take twenty times as long.
        */
       timeout_ms?: number;
     };
+    /**
+     * Parameters for which the client's value wins over this file's, where the client sends one. For all others this file wins.
+     */
+    client_overrides?: ('temperature' | 'top_p' | 'max_tokens' | 'frequency_penalty' | 'presence_penalty' | 'seed' | 'stop')[];
   };
   /**
    * Which model answers which request.
@@ -629,41 +852,41 @@ export interface LlmConfig {
     }[];
   };
   /**
-   * Spending limits, not in effect yet: refused.
+   * Spending limits of the service. Every model it can reach needs prices in models.yaml.
    */
   cost_controls?: {
     /**
-     * Most that may be spent in a UTC day, in US dollars. Not in effect yet: refused.
+     * Most that may be spent in a UTC day over all gateways, in US dollars. Beyond it requests are refused with 429 budget_exhausted.
      */
     daily_budget_usd?: number;
     /**
-     * Most that one request may cost, in US dollars. Not in effect yet: refused.
+     * Most that one request may cost, in US dollars. The answer's token limit is lowered so that it holds; a request whose prompt alone goes beyond it is refused.
      */
     per_request_limit_usd?: number;
     /**
-     * Spending of a day that raises an alert, in US dollars. Not in effect yet: refused.
+     * Spending of a UTC day that tells people, once, in US dollars.
      */
     alert_threshold_usd?: number;
   };
   /**
-   * Quality of answers, not in effect yet: refused.
+   * Quality of answers.
    */
   quality_controls?: {
     /**
-     * Lowest acceptable mean quality score. Not in effect yet: refused.
+     * Mean quality score over five minutes (30 scores or more) below which people are told. From 0 to 1.
      */
     min_quality_score?: number;
     /**
-     * Score a sample of the answers. Not in effect yet: refused.
+     * Have a sample of the answers scored by the model under quality_judge in models.yaml.
      */
     enable_quality_monitoring?: boolean;
     /**
-     * Share of answers that is scored. Not in effect yet: refused.
+     * Share of answers that is scored; 0.1 where left out. Needs enable_quality_monitoring.
      */
     quality_check_sample_rate?: number;
   };
   /**
-   * Performance targets and limits, not in effect yet: refused.
+   * Performance limits.
    */
   performance?: {
     /**
@@ -675,7 +898,7 @@ export interface LlmConfig {
      */
     target_latency_p99_ms?: number;
     /**
-     * Most requests in flight in one gateway. Not in effect yet: refused.
+     * Most requests of the service in flight in one gateway; beyond it requests are refused with 429 concurrency_limit, which counts as an error of the variant.
      */
     max_concurrent_requests?: number;
   };
@@ -688,7 +911,7 @@ export interface LlmConfig {
   aliases?: LlmConfigServiceName[];
 }
 /**
- * Generation parameters. The configuration wins over what the client sends.
+ * Generation parameters. This file wins over what the client sends, save for those under `llm.client_overrides`. An endpoint gets those that it knows.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
  * via the `definition` "LlmConfigParameters".
@@ -742,13 +965,29 @@ export interface ModelCatalogue {
   providers: {
     [k: string]: {
       /**
-       * OpenAI-compatible base URL, without credentials; plain http only on loopback.
+       * OpenAI-compatible base URL, without credentials; plain http only on loopback. Anthropic: https://api.anthropic.com/v1. Azure: https://<resource>.openai.azure.com/openai/v1.
        */
       base_url: string;
       /**
        * Reference to the gateway's environment, such as ${OPENAI_API_KEY}. Never the key itself.
        */
       api_key?: string;
+      /**
+       * Header that carries the bare key, such as api-key for Azure; Authorization: Bearer where left out.
+       */
+      auth_header?: string;
+      /**
+       * Further headers of each request, such as anthropic-version. Never a key.
+       */
+      headers?: {
+        [k: string]: string;
+      };
+      /**
+       * Query parameters of each request, such as api-version for Azure. Never a key.
+       */
+      query?: {
+        [k: string]: string;
+      };
     };
   };
   /**
@@ -800,7 +1039,28 @@ export interface ModelCatalogue {
          */
         output_per_million_usd: number;
       };
+      /**
+       * What the model calls the limit on the tokens of a chat completion; max_tokens where left out. Reasoning models of OpenAI take max_completion_tokens only.
+       */
+      token_limit_parameter?: 'max_tokens' | 'max_completion_tokens';
     };
+  };
+  /**
+   * The model that scores sampled answers of services with quality_controls.enable_quality_monitoring. One for all variants, so that their scores can be compared.
+   */
+  quality_judge?: {
+    /**
+     * A key of `models`.
+     */
+    model: string;
+    /**
+     * Most answers of one service that a gateway has scored in a minute; 30 where left out.
+     */
+    max_per_minute?: number;
+    /**
+     * What a good answer is, told to the judge model.
+     */
+    instructions?: string;
   };
 }
 /**
@@ -892,14 +1152,31 @@ export interface WrittenSettingsCanary {
   };
   max_total_duration_minutes?: WrittenSettingsMinutes;
   /**
-   * How requests are divided.
+   * How requests are divided between canary and stable.
    */
   traffic_split?: {
     /**
-     * weighted_random: each request is drawn by itself.
+     * weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).
      */
     method?: string;
+    /**
+     * What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.
+     */
+    hash_key?: string;
+    /**
+     * A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.
+     */
+    sticky_sessions?: boolean;
+    sticky_duration_minutes?: WrittenSettingsMinutes;
   };
+  /**
+   * true: a control group of 5 percent stays on stable to the last step. false: none, whatever `control_group_size` says.
+   */
+  ab_test_mode?: boolean;
+  /**
+   * Share of requests (or users, by hash) that stays on stable until promotion, so that also the last step has something to compare with.
+   */
+  control_group_size?: number;
 }
 /**
  * status/<xx>/<service>.yaml on the branch actuator/status: what is in force and what is going on. A projection of the journal.
@@ -1067,6 +1344,7 @@ export interface SchemaTypes {
   bucket: Bucket;
   'deploy-request': DeployRequest;
   'deployment-command': DeploymentCommand;
+  feedback: Feedback;
   'journal-event': PublishedEvent;
   'llm-config': LlmConfig;
   models: ModelCatalogue;

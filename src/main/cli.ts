@@ -1,4 +1,5 @@
 /** Composition root of the command line. */
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createLogUpdate } from 'log-update';
 import { createHttpClient } from '../adapters/api-client/http-client.ts';
@@ -8,7 +9,7 @@ import { readDocument } from '../adapters/documents/reader.ts';
 import { messageOf } from '../base/failures.ts';
 import { runProgram } from '../cli/program.ts';
 import type { Running } from '../ports/programs.ts';
-import { runGateway } from './gateway.ts';
+import { runGatewayProcess } from './gateway-workers.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
@@ -49,8 +50,9 @@ const code = await runProgram(
       });
       await untilSignal(running);
     },
-    gateway: async (options) => untilSignal(await runGateway(options)),
+    gateway: async (options) => untilSignal(await runGatewayProcess(options)),
     init: initRepository,
+    randomKey: () => randomBytes(32).toString('base64url'),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     now: Date.now,
     redraw,

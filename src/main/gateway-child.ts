@@ -14,6 +14,7 @@ export interface GatewayChild {
 
 export interface ChildOptions {
   readonly dataDirectory: string;
+  readonly clientKeysFile: string | null;
   readonly port: number;
   readonly controlPlane: string;
   readonly key: string;
@@ -122,6 +123,7 @@ function spawnGateway(options: ChildOptions, record: string): number | null {
     options.dataDirectory,
     '--log-level',
     options.logLevel,
+    ...(options.clientKeysFile === null ? [] : ['--client-keys', options.clientKeysFile]),
   ];
   const child = spawn(process.execPath, args, {
     // Its own process group: what kills the control plane does not reach it.

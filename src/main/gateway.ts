@@ -2,18 +2,26 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import type { Registry } from 'prom-client';
 import { Agent } from 'undici';
 import { schemaProblems } from '../adapters/documents/reader.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { formatProblem } from '../base/problem.ts';
-import { loadAssignments, saveAssignments } from '../gateway/assignment-file.ts';
-import { createAssignmentTable } from '../gateway/assignment-table.ts';
+import type { Assignment, AssignmentPrices } from '../generated/types.ts';
+import { createAssignmentTable, type AssignmentTable } from '../gateway/assignment-table.ts';
+import { createBodyReader } from '../gateway/body-reader.ts';
+import { openClientKeys } from '../gateway/client-keys.ts';
 import { openControlLink } from '../gateway/control-link.ts';
+import { createFeedbackDesk } from '../gateway/feedback.ts';
+import { loadMemory, saveMemory, type Memory } from '../gateway/memory-file.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { createRecorder } from '../gateway/recorder.ts';
+import { createRequestIds, type RequestIds } from '../gateway/request-id.ts';
+import { createScoring } from '../gateway/scoring.ts';
 import { createGatewayServer } from '../gateway/server.ts';
+import { createSpendingLedger, type SpendingLedger } from '../gateway/spending.ts';
 import type { Log } from '../ports/log.ts';
 import type { GatewayOptions, Running } from '../ports/programs.ts';
 
@@ -31,22 +39,37 @@ export function directoryId(directory: string): string {
   return sha256Hex(resolve(directory)).slice(0, 12);
 }
 
-export async function runGateway(options: GatewayOptions): Promise<Running> {
-  if (!isLoopback(options.host)) {
+/** How one of several workers gives its metrics; alone it speaks for itself. */
+export interface WorkerHooks {
+  readonly metricsText: () => Promise<string>;
+  readonly registerMetrics: (registry: Registry) => void;
+}
+
+export async function runGateway(options: GatewayOptions, worker?: WorkerHooks): Promise<Running> {
+  if (!isLoopback(options.host) && options.clientKeysFile === null) {
     throw new StalledError(
-      `A gateway on ${options.host} would serve anybody who reaches it: client keys are not offered in this version, so it listens on loopback only.`,
+      `A gateway on ${options.host} would serve anybody who reaches it. Give it the hashed keys of its clients by --client-keys <file> (actuator client-key makes them), or listen on loopback.`,
     );
   }
   const log = createLog(options.logLevel);
+  const clientKeys = options.clientKeysFile === null ? null : openClientKeys(options.clientKeysFile, log);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);
-  const file = join(options.dataDirectory, `assignments-${options.name}.json`);
+  const file = join(options.dataDirectory, `gateway-${options.name}.json`);
   const table = createAssignmentTable({ environment: withoutOwnSecrets(process.env), rng: Math.random, now: () => performance.now() });
-  for (const assignment of loadAssignments(file, check)) table.apply(assignment);
-  const persistence = createPersistence(() => saveAssignments(file, table.assignments()), log);
+  const ledger = createSpendingLedger();
+  const ids = createRequestIds();
+  let { requestIdKey } = recall(file, check, { table, ledger, ids });
+  const persistence = createPersistence(
+    () => saveMemory(file, { assignments: table.assignments(), requestIdKey, spending: ledger.reports() }),
+    log,
+  );
   const recorder = createRecorder();
   const upstream = new Agent({ connections: 256, pipelining: 1, keepAliveTimeout: 30_000 });
   const control = new Agent({ connections: 4 });
   const metrics = createGatewayMetrics({ connected: () => link.connected(), leased: table.leaseIsValid });
+  worker?.registerMetrics(metrics.registry);
+  const prices = (service: string, model: string): AssignmentPrices | null => pricesOf(table.assignments(), service, model);
+  const feedback = createFeedbackDesk({ ids, recorder, prices });
   const link = openControlLink({
     ...options,
     gateway: options.name,
@@ -54,7 +77,14 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
     recorder,
     agent: control,
     log,
+    ledger,
+    ids,
+    feedback,
     checkAssignment: check,
+    onRequestIdKey(key) {
+      requestIdKey = key;
+      ids.setKey(Buffer.from(key, 'base64'));
+    },
     epoch: randomUUID(),
     persist: () => persistence.soon(),
   });
@@ -63,6 +93,17 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
     recorder,
     metrics,
     agent: upstream,
+    ids,
+    ledger,
+    scoring: createScoring({ agent: upstream, recorder, rng: Math.random, log }),
+    bodies: createBodyReader(),
+    rng: Math.random,
+    wallClock: Date.now,
+    clientKeys,
+    feedback,
+    checkFeedback: (value) => schemaProblems('feedback', value).map(formatProblem),
+    metricsText: worker?.metricsText ?? (() => metrics.registry.metrics()),
+    workers: options.workers,
     gateway: options.name,
     directoryId: directoryId(options.dataDirectory),
     connected: link.connected,
@@ -91,6 +132,25 @@ export async function runGateway(options: GatewayOptions): Promise<Running> {
       await Promise.all([upstream.close(), control.destroy()]);
     },
   };
+}
+
+interface Learnt {
+  readonly table: AssignmentTable;
+  readonly ledger: SpendingLedger;
+  readonly ids: RequestIds;
+}
+
+function recall(file: string, check: (value: unknown) => readonly string[], { table, ledger, ids }: Learnt): Memory {
+  const memory = loadMemory(file, check);
+  for (const assignment of memory.assignments) table.apply(assignment);
+  for (const report of memory.spending) ledger.learn(report);
+  if (memory.requestIdKey !== null) ids.setKey(Buffer.from(memory.requestIdKey, 'base64'));
+  return memory;
+}
+
+function pricesOf(assignments: readonly Assignment[], service: string, model: string): AssignmentPrices | null {
+  const variants = assignments.find((assignment) => assignment.service === service)?.variants ?? [];
+  return variants.map(({ serving }) => serving.models[model]?.prices).find((prices) => prices !== undefined) ?? null;
 }
 
 /** Written at most every half second: a snapshot of thousands of assignments must not stall the requests under way. */

@@ -53,9 +53,11 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const url = await api.listen({ host: options.host, port: options.port });
   const rounds = startRounds(controlPlane.controlPlane, options.pollSeconds, log);
   leadership.whileLeading(() => controlPlane.controlPlane.renewLeases());
-  const { dataDirectory, gatewayPort, logLevel } = options;
+  const { dataDirectory, gatewayPort, clientKeysFile, logLevel } = options;
   const gateway =
-    gatewayPort === null ? null : await keepGateway({ dataDirectory, port: gatewayPort, controlPlane: url, key, log, logLevel });
+    gatewayPort === null
+      ? null
+      : await keepGateway({ dataDirectory, clientKeysFile, port: gatewayPort, controlPlane: url, key, log, logLevel });
   log.info({ url, gateway: gateway?.url ?? null, branch: options.branch, term: leadership.term }, 'control plane leads');
   return {
     url,

@@ -7,6 +7,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Null: no gateway of our own. */
   readonly gatewayPort: number | null;
+  /** Of the clients of our own gateway; null: none are asked for. */
+  readonly clientKeysFile: string | null;
   readonly pollSeconds: number;
   readonly allowLocalRemote: boolean;
   readonly takeOver: boolean;
@@ -24,6 +26,10 @@ export interface GatewayOptions {
   readonly port: number;
   /** Where the last assignments are kept. */
   readonly dataDirectory: string;
+  /** Hashed keys of the clients; null: none are asked for, which is allowed on loopback only. */
+  readonly clientKeysFile: string | null;
+  /** Processes that share the port. */
+  readonly workers: number;
   readonly logLevel: string;
 }
 

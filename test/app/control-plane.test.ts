@@ -12,6 +12,7 @@ import type { ConfigurationRepository, RepositoryTree } from '../../src/ports/re
 import type { Store } from '../../src/ports/store.ts';
 import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
+import { aBucket } from '../builders/bucket.ts';
 
 const models = 'providers: { p: { base_url: "https://p.example.com/v1" } }\nmodels: { m: { provider: p }, n: { provider: p } }\n';
 const settings = `actuator:
@@ -132,28 +133,21 @@ function push(changed: readonly string[], all: readonly string[], model = 'n'): 
 let seq = 0;
 async function buckets(name: string, canary: readonly [number, number], stable: readonly [number, number]): Promise<void> {
   const { active, stable: inForce } = bench.state(name);
-  const bucket = (variant: 'canary' | 'stable', [requests, errors]: readonly [number, number]): Bucket => ({
-    service: name,
-    variant,
-    digest: (variant === 'canary' ? active?.revision.digest : inForce?.digest) ?? '',
-    deployment_id: active?.id ?? null,
-    model: 'm',
-    route: 'default',
-    requests,
-    errors: errors > 0 ? { upstream_5xx: errors } : {},
-    excluded: {},
-    latency_ms: { zero: 0, bins: [] },
-    first_token_ms: { zero: 0, bins: [] },
-    cost_usd: { n: 0, pivot: 0, sum: 0, sum_squares: 0 },
-    unpriced: 0,
-    input_tokens: { n: 0, pivot: 0, sum: 0, sum_squares: 0 },
-    output_tokens: { n: 0, pivot: 0, sum: 0, sum_squares: 0 },
-  });
+  const bucket = (variant: 'canary' | 'stable', [requests, errors]: readonly [number, number]): Bucket =>
+    aBucket({
+      service: name,
+      variant,
+      digest: (variant === 'canary' ? active?.revision.digest : inForce?.digest) ?? '',
+      deployment_id: active?.id ?? null,
+      requests,
+      errors: errors > 0 ? { upstream_5xx: errors } : {},
+    });
   await bench.controlPlane.takeBuckets({
     gateway: 'g',
     epoch: 'e',
     seq: ++seq,
     buckets: [bucket('canary', canary), bucket('stable', stable)],
+    comments: [],
   });
 }
 

@@ -16,7 +16,7 @@ export function aPlan(change: Partial<Plan> = {}): Plan {
     maxTotalMs: 60_000,
     criteria: { maxErrorRateIncrease: 0.02, confidenceLevel: 0.95, minSampleSize: 10, criticalErrorRate: 0.1 },
     autoRollback: true,
-    splitMethod: 'weighted_random',
+    split: { method: 'weighted_random', hashKey: 'user_id', stickyMs: null },
     blockMs: 1000,
     settingsDigest: 'sha256:settings',
     ...change,

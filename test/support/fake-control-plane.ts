@@ -1,7 +1,7 @@
 /** The control plane as gateways see it: an assignment stream, and a place for acknowledgements and buckets. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Acknowledgement, Assignment, AssignmentServing, BucketBatch } from '../../src/generated/types.ts';
+import type { Acknowledgement, Assignment, AssignmentServedModel, AssignmentServing, BucketBatch } from '../../src/generated/types.ts';
 
 export interface FakeControlPlane {
   readonly url: string;
@@ -83,6 +83,22 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
   };
 }
 
+export function aModel(baseUrl: string, change: Partial<AssignmentServedModel> = {}): AssignmentServedModel {
+  return {
+    provider: 'mock',
+    base_url: baseUrl,
+    api_key_env: null,
+    upstream_model: 'gpt-4',
+    limits: {},
+    prices: { input_per_million_usd: 1_000_000, output_per_million_usd: 2_000_000 },
+    auth_header: null,
+    headers: {},
+    query: {},
+    token_limit_parameter: 'max_tokens',
+    ...change,
+  };
+}
+
 export function aServing(baseUrl: string, change: Partial<AssignmentServing> = {}): AssignmentServing {
   return {
     default_model: 'gpt-4',
@@ -91,16 +107,15 @@ export function aServing(baseUrl: string, change: Partial<AssignmentServing> = {
     timeout_ms: 5000,
     rules: [],
     models: {
-      'gpt-4': {
-        provider: 'mock',
-        base_url: baseUrl,
-        api_key_env: null,
-        upstream_model: 'gpt-4',
-        limits: {},
-        prices: { input_per_million_usd: 1_000_000, output_per_million_usd: 2_000_000 },
-      },
+      'gpt-4': aModel(baseUrl),
     },
     aliases: [],
+    client_overrides: [],
+    retry: { max_retries: 0, delay_ms: 1 },
+    max_concurrent_requests: null,
+    cost_controls: { daily_budget_usd: null, per_request_limit_usd: null, alert_threshold_usd: null },
+    quality_sample_rate: 0,
+    quality_judge: null,
     ...change,
   };
 }
@@ -126,7 +141,7 @@ export function anAssignment(
     term: 1,
     generation,
     deployment_id: weight > 0 ? 'deploy-20260101-001' : null,
-    split: { method: 'weighted_random' },
+    split: { method: 'weighted_random', hash_key: 'user_id', salt: weight > 0 ? 'deploy-20260101-001' : '', sticky_ms: null },
     variants,
   };
 }

@@ -1,6 +1,7 @@
 /** Turns the state of a service into the assignment that gateways understand. */
-import { assignedVariants, type ServiceState } from '../../domain/rollout/state.ts';
-import type { Assignment, AssignmentServing } from '../../generated/types.ts';
+import { completeServing } from '../../domain/config/serving.ts';
+import { assignedVariants, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import type { Assignment, AssignmentServing, AssignmentSplit } from '../../generated/types.ts';
 import type { Store } from '../../ports/store.ts';
 
 export interface AssignmentSource {
@@ -20,9 +21,10 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
     const stored = await store.configuration(service, digest);
     if (stored === null) throw new Error(`the store lacks ${service} ${digest}`);
     const ofService = servings.get(service) ?? new Map<string, AssignmentServing>();
-    ofService.set(digest, stored.serving);
+    const serving = completeServing(stored.serving);
+    ofService.set(digest, serving);
     servings.set(service, ofService);
-    return stored.serving;
+    return serving;
   }
 
   return {
@@ -44,7 +46,7 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
         term,
         generation: state.generation,
         deployment_id: onTrial?.id ?? null,
-        split: { method: 'weighted_random' },
+        split: splitOf(onTrial),
         variants,
       };
     },
@@ -52,6 +54,12 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
       servings.delete(service);
     },
   };
+}
+
+/** Without a trial there is nothing to divide; the salt is the deployment's own. */
+function splitOf(onTrial: Deployment | null): AssignmentSplit {
+  const { method, hashKey, stickyMs } = onTrial?.plan.split ?? { method: 'weighted_random' as const, hashKey: 'user_id', stickyMs: null };
+  return { method, hash_key: hashKey, salt: onTrial?.id ?? '', sticky_ms: stickyMs };
 }
 
 /** Keeps what is in force and what would be next. */

@@ -9,6 +9,7 @@ interface Flags {
   readonly listen: string;
   readonly gatewayPort: string;
   readonly gateway: boolean;
+  readonly clientKeys?: string;
   readonly pollInterval: string;
   readonly allowLocalRemote?: true;
   readonly takeOver?: true;
@@ -28,6 +29,7 @@ export function addServe(program: Command, context: CliContext): void {
     .addOption(new Option('--data-dir <dir>', 'store, mirror and keys').env('ACTUATOR_DATA_DIR').default('.actuator'))
     .addOption(new Option('--listen <host:port>', 'API address, loopback only').env('ACTUATOR_LISTEN').default('127.0.0.1:8080'))
     .option('--gateway-port <port>', 'port of the gateway on 127.0.0.1', '4000')
+    .addOption(new Option('--client-keys <file>', 'hashed keys of the clients that may call our gateway').env('ACTUATOR_CLIENT_KEYS'))
     .option('--no-gateway', 'run no gateway; start them with `actuator gateway`')
     .option('--poll-interval <time>', 'time between two looks at the repository, such as 15s or 1m', '15s')
     .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
@@ -45,6 +47,7 @@ export function addServe(program: Command, context: CliContext): void {
         host,
         port,
         gatewayPort: flags.gateway ? fixedPort(flags.gatewayPort) : null,
+        clientKeysFile: flags.clientKeys ?? null,
         pollSeconds: pollSeconds(flags.pollInterval),
         allowLocalRemote: flags.allowLocalRemote === true,
         takeOver: flags.takeOver === true,

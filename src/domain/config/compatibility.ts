@@ -4,10 +4,18 @@ import type { Problem, ProblemCode } from '../../base/problem.ts';
 import { suggestion } from '../../base/text.ts';
 import type { LlmConfig, LlmConfigParameters, ModelCatalogue } from '../../generated/types.ts';
 import { compileCondition } from '../routing/conditions.ts';
+import { reachableModels } from './serving.ts';
 import { parseTemplate } from './template.ts';
 
 export function compatibilityProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
-  return [...notInEffect(config), ...modelProblems(config, catalogue), ...templateProblems(config), ...conditionProblems(config)];
+  return [
+    ...notInEffect(config),
+    ...modelProblems(config, catalogue),
+    ...templateProblems(config),
+    ...conditionProblems(config),
+    ...costProblems(config, catalogue),
+    ...qualityProblems(config, catalogue),
+  ];
 }
 
 function problem(code: ProblemCode, path: string, message: string): Problem {
@@ -16,20 +24,60 @@ function problem(code: ProblemCode, path: string, message: string): Problem {
 
 /** Keys of the format that this version does not act on. Accepting one and ignoring it would be a lie. */
 function notInEffect(config: LlmConfig): readonly Problem[] {
-  const found: string[] = [];
-  for (const section of ['cost_controls', 'quality_controls', 'performance'] as const) {
-    if (config[section] !== undefined) found.push(`/${section}`);
-  }
-  const retry = config.llm?.retry_config;
-  if ((retry?.max_retries ?? 0) > 0) found.push('/llm/retry_config/max_retries');
-  if (retry?.retry_delay_ms !== undefined) found.push('/llm/retry_config/retry_delay_ms');
-  return found.map((path) =>
-    problem(
-      'not-in-effect',
-      path,
-      `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`,
-    ),
+  const targets = (['target_latency_p95_ms', 'target_latency_p99_ms'] as const).filter((key) => config.performance?.[key] !== undefined);
+  return targets
+    .map((key) => `/performance/${key}`)
+    .map((path) =>
+      problem(
+        'not-in-effect',
+        path,
+        `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`,
+      ),
+    );
+}
+
+/** A budget on what nobody can price would be no budget. */
+function costProblems({ cost_controls: cost, ...config }: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  if (cost === undefined || Object.keys(cost).length === 0) return [];
+  const unpriced = reachableModels(config).filter((name) => catalogue.models[name] !== undefined && !catalogue.models[name].prices);
+  const { alert_threshold_usd: alert, daily_budget_usd: budget, per_request_limit_usd: limit } = cost;
+  const unlimited = reachableModels(config).filter(
+    (name) => catalogue.models[name] !== undefined && !catalogue.models[name].max_output_tokens,
   );
+  return [
+    ...(limit === undefined ? [] : unlimited).map((name) =>
+      problem(
+        'cost-budget',
+        '/cost_controls/per_request_limit_usd',
+        `Model "${name}" has no max_output_tokens in models.yaml, so nobody knows what its longest answer costs; add it.`,
+      ),
+    ),
+    ...unpriced.map((name) =>
+      problem('cost-budget', '/cost_controls', `Model "${name}" has no prices in models.yaml, so its cost can't be limited; add them.`),
+    ),
+    ...(alert !== undefined && budget !== undefined && alert > budget
+      ? [
+          problem(
+            'cost-budget',
+            '/cost_controls/alert_threshold_usd',
+            `The alert at ${alert} would never come: the budget ends at ${budget}.`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function qualityProblems({ quality_controls: quality }: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  if (quality === undefined) return [];
+  if (quality.enable_quality_monitoring === true && catalogue.quality_judge === undefined) {
+    const message = 'Name the model that scores answers, in models.yaml: quality_judge: { model: ... }.';
+    return [problem('missing', '/quality_controls/enable_quality_monitoring', message)];
+  }
+  if (quality.enable_quality_monitoring !== true && quality.quality_check_sample_rate !== undefined) {
+    const message = 'A sample rate needs enable_quality_monitoring: true; without it nothing is scored.';
+    return [problem('missing', '/quality_controls/quality_check_sample_rate', message)];
+  }
+  return [];
 }
 
 function modelProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
@@ -115,6 +163,11 @@ export function catalogueProblems(catalogue: ModelCatalogue): readonly Problem[]
   for (const [name, provider] of Object.entries(catalogue.providers)) {
     if (!provider.base_url.startsWith('http://') || isLoopback(provider.base_url)) continue;
     problems.push(problem('schema', `/providers${pointerToken(name)}/base_url`, 'Plain http is allowed on loopback only; use https.'));
+  }
+  const scorer = catalogue.quality_judge?.model;
+  if (scorer !== undefined && !Object.hasOwn(catalogue.models, scorer)) {
+    const message = `Model "${scorer}" is not under models.${suggestion(scorer, Object.keys(catalogue.models))}`;
+    problems.push(problem('unknown-model', '/quality_judge/model', message));
   }
   for (const [name, model] of Object.entries(catalogue.models)) {
     if (providers.includes(model.provider)) continue;

@@ -1,7 +1,7 @@
 /** The digest names a configuration by its content. This is its only definition (docs/adr/0003). */
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson, isObject } from '../../base/json.ts';
-import type { LlmConfig, ModelCatalogue } from '../../generated/types.ts';
+import type { AssignmentServedModel, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
 import { reachableModels, servedModel } from './serving.ts';
 
 /**
@@ -14,9 +14,21 @@ export function digestOf(config: LlmConfig, catalogue: ModelCatalogue): string {
   const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...serves } = config;
   const models = reachableModels(config).map((name) => {
     const model = servedModel(name, catalogue);
-    return model === undefined ? { name } : { name, ...model, prices: undefined };
+    return model === undefined ? { name } : { name, ...withoutDefaults(model), prices: undefined };
   });
   return `sha256:${sha256Hex(canonicalJson({ config: withoutEmpty(serves), models }))}`;
+}
+
+/** Keys that came after the first version, where they say nothing: a new version of ours must not make every digest new. */
+function withoutDefaults(model: AssignmentServedModel): Partial<AssignmentServedModel> {
+  const { auth_header: auth, headers, query, token_limit_parameter: limit, ...rest } = model;
+  return {
+    ...rest,
+    ...(auth === null ? {} : { auth_header: auth }),
+    ...(isEmpty(headers) ? {} : { headers }),
+    ...(isEmpty(query) ? {} : { query }),
+    ...(limit === 'max_tokens' ? {} : { token_limit_parameter: limit }),
+  };
 }
 
 /** `routing: {}` and no `routing` serve the same. */

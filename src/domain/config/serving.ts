@@ -1,7 +1,10 @@
 /** From what a person wrote to what a gateway serves: defaults filled in, catalogue entries looked up. */
-import type { AssignmentServedModel, AssignmentServing, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
+import type { AssignmentQualityJudge, AssignmentServedModel, AssignmentServing, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
 
 const defaultTimeoutMs = 30_000;
+const defaultRetryDelayMs = 1000;
+const defaultSampleRate = 0.1;
+const defaultScoringsPerMinute = 30;
 
 /** Every model of the catalogue that a request of this configuration can reach, sorted. */
 export function reachableModels(config: LlmConfig): readonly string[] {
@@ -28,6 +31,41 @@ export function servedModel(name: string, catalogue: ModelCatalogue): Assignment
       ...(model.parameters === undefined ? {} : { parameters: model.parameters }),
     },
     prices: model.prices ?? null,
+    auth_header: provider.auth_header ?? null,
+    headers: provider.headers ?? {},
+    query: provider.query ?? {},
+    token_limit_parameter: model.token_limit_parameter ?? 'max_tokens',
+  };
+}
+
+/** What was stored by a version that knew fewer keys: absent means what it meant then. */
+export function completeServing(stored: AssignmentServing): AssignmentServing {
+  const models = Object.entries(stored.models).map(([name, model]) => [
+    name,
+    { ...({ auth_header: null, headers: {}, query: {}, token_limit_parameter: 'max_tokens' } as const), ...model },
+  ]);
+  return { ...servingDefaults, ...stored, models: Object.fromEntries(models) as AssignmentServing['models'] };
+}
+
+const servingDefaults = {
+  client_overrides: [],
+  retry: { max_retries: 0, delay_ms: defaultRetryDelayMs },
+  max_concurrent_requests: null,
+  cost_controls: { daily_budget_usd: null, per_request_limit_usd: null, alert_threshold_usd: null },
+  quality_sample_rate: 0,
+  quality_judge: null,
+} as const satisfies Partial<AssignmentServing>;
+
+/** The model that scores answers; null when the catalogue names none. */
+function qualityJudge(catalogue: ModelCatalogue): AssignmentQualityJudge | null {
+  const { quality_judge: written } = catalogue;
+  const model = written === undefined ? undefined : servedModel(written.model, catalogue);
+  if (written === undefined || model === undefined) return null;
+  return {
+    name: written.model,
+    model,
+    max_per_minute: written.max_per_minute ?? defaultScoringsPerMinute,
+    instructions: written.instructions ?? null,
   };
 }
 
@@ -55,5 +93,26 @@ export function resolveServing(config: LlmConfig, catalogue: ModelCatalogue): As
     })),
     models: Object.fromEntries(reachableModels(config).map((name) => [name, mustServe(name, catalogue)])),
     aliases: config.aliases ?? [],
+    ...limitsOf(config),
+    quality_judge: config.quality_controls?.enable_quality_monitoring === true ? qualityJudge(catalogue) : null,
+  };
+}
+
+function limitsOf({
+  llm,
+  cost_controls: cost = {},
+  quality_controls: quality = {},
+  performance,
+}: LlmConfig): Pick<AssignmentServing, Exclude<keyof typeof servingDefaults, 'quality_judge'>> {
+  return {
+    client_overrides: llm?.client_overrides ?? [],
+    retry: { max_retries: llm?.retry_config?.max_retries ?? 0, delay_ms: llm?.retry_config?.retry_delay_ms ?? defaultRetryDelayMs },
+    max_concurrent_requests: performance?.max_concurrent_requests ?? null,
+    cost_controls: {
+      daily_budget_usd: cost.daily_budget_usd ?? null,
+      per_request_limit_usd: cost.per_request_limit_usd ?? null,
+      alert_threshold_usd: cost.alert_threshold_usd ?? null,
+    },
+    quality_sample_rate: quality.enable_quality_monitoring === true ? (quality.quality_check_sample_rate ?? defaultSampleRate) : 0,
   };
 }

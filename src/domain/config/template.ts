@@ -2,9 +2,12 @@
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { suggestion } from '../../base/text.ts';
 
-/** `question` is the last user message; the others come from the request's metadata. */
-export const templateVariables = ['context', 'question', 'user_id', 'language'] as const;
-export type TemplateVariable = (typeof templateVariables)[number];
+/**
+ * `question` is the last user message. `user_id` and `session_id` are found as the split finds them, `date` is today in UTC. The others,
+ * and any `metadata.<field>`, come from the request's `template_variables` or `metadata`.
+ */
+export const templateVariables = ['context', 'question', 'user_id', 'session_id', 'language', 'date'] as const;
+export type TemplateVariable = (typeof templateVariables)[number] | `metadata.${string}`;
 
 export interface Template {
   readonly parts: readonly (string | { readonly variable: TemplateVariable })[];
@@ -12,16 +15,16 @@ export interface Template {
 }
 
 function isVariable(name: string): name is TemplateVariable {
-  return (templateVariables as readonly string[]).includes(name);
+  return name.startsWith('metadata.') || (templateVariables as readonly string[]).includes(name);
 }
 
-/** Only `{identifier}` is a variable, so that JSON examples inside a prompt need no escaping. */
+/** Only `{identifier}` and `{metadata.identifier}` are variables, so that JSON examples inside a prompt need no escaping. */
 export function parseTemplate(text: string): Result<Template, readonly string[]> {
   const problems: string[] = [];
   const parts: (string | { readonly variable: TemplateVariable })[] = [];
   const variables = new Set<TemplateVariable>();
   let last = 0;
-  for (const match of text.matchAll(/\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}/g)) {
+  for (const match of text.matchAll(/\{\{|\}\}|\{(metadata\.[A-Za-z0-9_-]+|[A-Za-z_][A-Za-z0-9_]*)\}/g)) {
     parts.push(text.slice(last, match.index));
     last = match.index + match[0].length;
     const name = match[1];

@@ -1,7 +1,7 @@
 /** What a strategy becomes: a frozen list of steps with the criteria that judge them. */
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson } from '../../base/json.ts';
-import type { Criteria, RolloutSettings, Step } from '../settings/resolve.ts';
+import type { Criteria, RolloutSettings, Split, Step } from '../settings/resolve.ts';
 
 export interface Plan {
   /** `first`: nothing to compare with. `fast-path`: back to what was promoted not long ago. */
@@ -11,7 +11,7 @@ export interface Plan {
   readonly maxTotalMs: number;
   readonly criteria: Criteria;
   readonly autoRollback: boolean;
-  readonly splitMethod: 'weighted_random';
+  readonly split: Split;
   readonly blockMs: number;
   /** Names the settings that were frozen. */
   readonly settingsDigest: string;
@@ -21,14 +21,19 @@ export interface Plan {
 export function planRollout(settings: RolloutSettings): Plan {
   return {
     kind: settings.strategy,
-    steps: settings.strategy === 'canary' ? settings.steps : [],
+    steps: settings.strategy === 'canary' ? settings.steps.map((step) => besideControlGroup(step, settings.controlGroup)) : [],
     maxTotalMs: settings.maxTotalMs,
     criteria: settings.criteria,
     autoRollback: settings.autoRollback,
-    splitMethod: settings.splitMethod,
+    split: settings.split,
     blockMs: settings.blockMs,
     settingsDigest: `sha256:${sha256Hex(canonicalJson(settings))}`,
   };
+}
+
+/** The control group stays on stable up to the promotion, so that there is something to compare with at every step. */
+function besideControlGroup(step: Step, controlGroup: number): Step {
+  return { ...step, weight: Math.min(step.weight, 100 - controlGroup) };
 }
 
 /** The same plan without steps, for revisions that no canary can be run for. */

@@ -8,6 +8,16 @@ import { ok, refuse, type Result } from '../../base/result.ts';
 
 export type Strategy = 'canary' | 'immediate';
 
+export interface Split {
+  readonly method: SplitMethod;
+  readonly hashKey: string;
+  /** Null: not sticky. */
+  readonly stickyMs: number | null;
+}
+
+export type SplitMethod = (typeof splitMethods)[number];
+const splitMethods = ['weighted_random', 'consistent_hash', 'round_robin'] as const;
+
 export interface Step {
   /** Percent of traffic on the canary, above 0 to 100. */
   readonly weight: number;
@@ -30,7 +40,9 @@ export interface RolloutSettings {
   readonly maxTotalMs: number;
   readonly criteria: Criteria;
   readonly autoRollback: boolean;
-  readonly splitMethod: 'weighted_random';
+  readonly split: Split;
+  /** Percent that stays on stable until promotion. */
+  readonly controlGroup: number;
   readonly blockMs: number;
 }
 
@@ -55,7 +67,7 @@ const defaultSettings = {
       success_criteria: { max_error_rate_increase: 0.02, confidence_level: 0.95, min_sample_size: 1000 },
       auto_rollback: { enabled: true, critical_error_rate: 0.1 },
       max_total_duration_minutes: 180,
-      traffic_split: { method: 'weighted_random' },
+      traffic_split: { method: 'weighted_random', hash_key: 'user_id', sticky_sessions: false, sticky_duration_minutes: 60 },
     },
   },
   metrics: { collection_interval_seconds: 10 },
@@ -114,10 +126,9 @@ function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']):
   const canary = mergePatch(merged.canary, oneOffCanary(oneOff)) as WrittenSettingsCanary;
   const defaults = defaultSettings.actuator.canary;
   const strategy = oneOff?.type ?? merged.strategy;
-  const method = canary.traffic_split?.method ?? defaults.traffic_split.method;
   const problems: Problem[] = [];
   if (strategy !== 'canary' && strategy !== 'immediate') problems.push(notOffered('default_strategy', strategy, ['canary', 'immediate']));
-  if (method !== 'weighted_random') problems.push(notOffered('traffic_split.method', method, ['weighted_random']));
+  const split = meanSplit(canary.traffic_split ?? {}, problems);
   const steps = meanSteps(canary, oneOff);
   const maxTotalMs = writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes);
   problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...oneOffProblems(merged.canary, oneOff, strategy));
@@ -135,9 +146,31 @@ function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']):
       criticalErrorRate: rollback.critical_error_rate,
     },
     autoRollback: rollback.enabled,
-    splitMethod: 'weighted_random',
+    split,
+    controlGroup: meanControlGroup(canary),
     blockMs: merged.blockMs,
   });
+}
+
+function meanSplit(written: NonNullable<WrittenSettingsCanary['traffic_split']>, problems: Problem[]): Split {
+  const split = { ...defaultSettings.actuator.canary.traffic_split, ...written };
+  const method = splitMethods.find((name) => name === split.method);
+  if (method === undefined) problems.push(notOffered('traffic_split.method', split.method, splitMethods));
+  if (written.sticky_duration_minutes !== undefined && !split.sticky_sessions) {
+    const message = 'sticky_duration_minutes needs sticky_sessions: true; without it nothing is sticky.';
+    problems.push({ code: 'plan', path: '/canary/traffic_split/sticky_duration_minutes', message });
+  }
+  return {
+    method: method ?? 'weighted_random',
+    hashKey: split.hash_key,
+    stickyMs: split.sticky_sessions ? writtenMinutesToMs(split.sticky_duration_minutes) : null,
+  };
+}
+
+/** In percent. `ab_test_mode` brings one of 5 percent, `control_group_size` sets another size. */
+function meanControlGroup({ ab_test_mode: abTest, control_group_size: size }: WrittenSettingsCanary): number {
+  if (abTest === false) return 0;
+  return Math.round(100_000 * (size ?? (abTest === true ? 0.05 : 0))) / 1000;
 }
 
 function oneOffCanary(oneOff: LlmConfig['deployment_strategy']): WrittenSettingsCanary {
@@ -244,7 +277,7 @@ function loosenedBy(
 }
 
 function notOffered(key: string, value: string, offered: readonly string[]): Problem {
-  const list = offered.map((name) => `"${name}"`).join(' and ');
+  const list = offered.map((name) => `"${name}"`).join(', ');
   return {
     code: 'not-in-effect',
     path: `/${key.replaceAll('.', '/')}`,

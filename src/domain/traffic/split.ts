@@ -1,12 +1,63 @@
-/** Which variant a request falls to. */
+/** Which variant a request falls to. Variants come canary first, and their weights add up to 100. */
 import type { Rng } from '../../base/random.ts';
+import { murmur3 } from './murmur3.ts';
 
-/** Each request is drawn by itself: the first variant whose cumulative weight is above the draw. Weights add up to 100. */
-export function weightedRandom<T extends { readonly weight: number }>(variants: readonly [T, ...T[]], rng: Rng): T {
-  let rest = rng() * 100;
+export interface Weighted {
+  /** Percent. */
+  readonly weight: number;
+}
+
+export type Variants<T> = readonly [T, ...T[]];
+
+/** Weights are cut to thousandths of a percent. */
+const slots = 100_000;
+
+/** 64 shards of keys: low bits of the hash, which are independent of the high ones that choose the variant. */
+export const shardCount = 64;
+
+export function shardOf(hash: number): number {
+  return hash % shardCount;
+}
+
+/** Each deployment has its own salt, so that it is not always the same users who try what is new. */
+export function keyHash(salt: string, key: string): number {
+  return murmur3(salt + key);
+}
+
+/**
+ * The variant whose range holds the hash. Canary first: its range is [0, weight) and only grows, so users of 5 percent stay in at 25.
+ * The same arithmetic as flagd's `fractional` with the weights in thousandths of a percent.
+ */
+export function byHash<T extends Weighted>(variants: Variants<T>, hash: number): T {
+  return at(variants, Math.floor((hash * slots) / 4_294_967_296));
+}
+
+/** Each request is drawn by itself. */
+export function weightedRandom<T extends Weighted>(variants: Variants<T>, rng: Rng): T {
+  return at(variants, Math.floor(rng() * slots));
+}
+
+function at<T extends Weighted>(variants: Variants<T>, slot: number): T {
+  let end = 0;
   for (const variant of variants) {
-    rest -= variant.weight;
-    if (rest < 0) return variant;
+    end += Math.round((variant.weight * slots) / 100);
+    if (slot < end) return variant;
   }
   return variants.at(-1) ?? variants[0];
+}
+
+/**
+ * Smooth weighted round robin (as in nginx; for two variants the same as Bresenham's line): evenly spaced, and exact over any whole
+ * cycle. Changes `credit`, which has one number for each variant and begins with zeros.
+ */
+export function roundRobin<T extends Weighted>(variants: Variants<T>, credit: number[]): T {
+  let best = 0;
+  let total = 0;
+  for (const [index, { weight }] of variants.entries()) {
+    total += weight;
+    credit[index] = (credit[index] ?? 0) + weight;
+    if ((credit[index] ?? 0) > (credit[best] ?? 0)) best = index;
+  }
+  credit[best] = (credit[best] ?? 0) - total;
+  return variants[best] ?? variants[0];
 }
