@@ -8,6 +8,7 @@ import type { Role } from '../ports/store.ts';
 import { addGatewayRoutes } from './gateway-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
+import { addTrafficRoutes } from './traffic-routes.ts';
 import { sendProblems, type ApiDeps } from './routing.ts';
 
 const bodyCap = 8 * 1024 * 1024;
@@ -25,6 +26,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   );
   addPublicRoutes(api, deps);
   addOperatorRoutes(api, deps);
+  addTrafficRoutes(api, deps);
   addGatewayRoutes(api, deps);
   return api;
 }

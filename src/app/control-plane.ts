@@ -4,7 +4,7 @@ import type { Problem } from '../base/problem.ts';
 import type { Rng } from '../base/random.ts';
 import { resolveDaemonSettings, type DaemonSettings } from '../domain/settings/resolve.ts';
 import type { DocumentReader } from '../domain/config/document.ts';
-import type { Acknowledgement, BucketBatch } from '../generated/types.ts';
+import type { Acknowledgement, AssignmentServing, BucketBatch } from '../generated/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Notifier } from '../ports/notifier.ts';
@@ -15,6 +15,9 @@ import { createEngine, type Engine } from './engine/engine.ts';
 import { createFollowUp, type FollowUp } from './engine/follow-up.ts';
 import { createAssignmentSource, type AssignmentSource } from './fleet/assignments.ts';
 import { createFleet, leaseMessage, type Fleet, type GatewayView, type StreamMessage } from './fleet/fleet.ts';
+import { createIntake, type Intake } from './intake/intake.ts';
+import { createQualityWatch } from './intake/quality-watch.ts';
+import { createSpending, type Spending } from './intake/spending.ts';
 import { createJudging, type Judging } from './judging/judging.ts';
 import { createPublisher } from './publication/publisher.ts';
 import { createLoader } from './reconcile/loader.ts';
@@ -35,6 +38,8 @@ export interface ControlPlaneDeps {
   /** Names this store on the status branch. */
   readonly instance: string;
   readonly takeOver: boolean;
+  /** Base64; signs request ids in all gateways. */
+  readonly requestIdKey: string;
   /** Journal or lease can't be written: somebody else leads, or the disk failed. */
   readonly onLost: (error: Error) => void;
 }
@@ -42,6 +47,8 @@ export interface ControlPlaneDeps {
 export interface ControlPlane {
   readonly engine: Engine;
   readonly judging: Judging;
+  readonly intake: Intake;
+  readonly spending: Spending;
   readonly fleet: Fleet;
   readonly reconciler: Reconciler;
   start(): Promise<void>;
@@ -64,11 +71,13 @@ export interface ControlPlane {
 
 export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const parts = assemble(deps);
-  const { engine, judging, fleet, assignments, followUp, workers } = parts;
+  const { engine, judging, intake, spending, fleet, assignments, followUp, workers } = parts;
 
   async function start(): Promise<void> {
     await engine.load();
     await judging.load();
+    await intake.load();
+    await spending.load(engine.states().map(({ service }) => service));
     await parts.reconciler.restore();
     fleet.restore(JSON.parse((await deps.store.get('gateways')) ?? '[]') as GatewayView[]);
     engine.onTransition((notice) => {
@@ -84,11 +93,14 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   return {
     engine,
     judging,
+    intake,
+    spending,
     fleet,
     reconciler: parts.reconciler,
     start,
     poll: () => workers.poller.runNow(),
     async tick() {
+      for (const data of spending.changed()) fleet.announce({ event: 'spending', data });
       await judging.tick();
       await followUp.catchUp();
       await followUp.grantSlots();
@@ -105,13 +117,15 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
         const assignment = state === undefined ? null : await assignments.of(state);
         if (assignment !== null) send({ event: 'assignment', data: assignment });
       }
+      for (const data of spending.reports(deps.clock.now())) send({ event: 'spending', data });
+      send({ event: 'request-id-key', data: { key: deps.requestIdKey } });
       send(leaseMessage);
       return disconnect;
     },
     acknowledge: (answer) => acknowledge(deps, parts, answer),
     takeBuckets(batch) {
       fleet.heardFrom(batch.gateway);
-      return judging.take(batch);
+      return intake.take(batch);
     },
     problems: () => ({
       repository: workers.poller.problem()?.message ?? null,
@@ -129,6 +143,8 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
 interface Parts {
   readonly engine: Engine;
   readonly judging: Judging;
+  readonly intake: Intake;
+  readonly spending: Spending;
   readonly fleet: Fleet;
   readonly assignments: AssignmentSource;
   readonly reconciler: Reconciler;
@@ -143,6 +159,7 @@ function assemble(deps: ControlPlaneDeps): Parts {
   const judging = createJudging({ engine, store, clock, log });
   const fleet = createFleet(clock);
   const assignments = createAssignmentSource(store, term);
+  const { intake, spending } = createMeasuring(deps, engine, judging, assignments);
   const settings: Parts['settings'] = { daemon: resolveDaemonSettings({}), problems: [] };
   const reconciler = createReconciler({
     ...deps,
@@ -162,7 +179,38 @@ function assemble(deps: ControlPlaneDeps): Parts {
     });
   };
   const followUp = createFollowUp({ engine, judging, fleet, assignments, clock, term, settings: () => settings.daemon, quietly });
-  return { engine, judging, fleet, assignments, reconciler, followUp, settings, workers: createWorkers(deps, engine, judging, reconciler) };
+  return {
+    engine,
+    judging,
+    intake,
+    spending,
+    fleet,
+    assignments,
+    reconciler,
+    followUp,
+    settings,
+    workers: createWorkers(deps, engine, judging, reconciler),
+  };
+}
+
+function createMeasuring(
+  { store, clock, notifier }: ControlPlaneDeps,
+  engine: Engine,
+  judging: Judging,
+  assignments: AssignmentSource,
+): Pick<Parts, 'intake' | 'spending'> {
+  /** Of stable: a canary changes no limits of the service before it is promoted. */
+  async function inForce(service: string): Promise<AssignmentServing | null> {
+    const state = engine.state(service);
+    return (state === undefined ? null : await assignments.of(state))?.variants.at(-1)?.serving ?? null;
+  }
+  const spending = createSpending({ store, notifier, limitsOf: async (service) => (await inForce(service))?.cost_controls ?? null });
+  const quality = createQualityWatch({
+    notifier,
+    traffic: judging.traffic,
+    floorOf: async (service) => (await inForce(service))?.min_quality_score ?? null,
+  });
+  return { spending, intake: createIntake({ store, clock, judging, spending, quality }) };
 }
 
 /** An empty store beside a record of another one: adopting HEAD now would serve what may be in quarantine, or in the middle of a canary. */

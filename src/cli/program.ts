@@ -10,6 +10,7 @@ import { addPlan } from './verbs/plan.ts';
 import { addServe } from './verbs/serve.ts';
 import { addHealthCheck, addInit, addResync, addVersion } from './verbs/small.ts';
 import { addListActive, addStatus } from './verbs/status.ts';
+import { addTrafficVerbs } from './verbs/traffic.ts';
 import { addValidate } from './verbs/validate.ts';
 
 export async function runProgram(context: CliContext, args: readonly string[]): Promise<number> {
@@ -41,6 +42,7 @@ function createProgram(context: CliContext): Command {
   program.commandsGroup('Look:');
   addStatus(program, context);
   addListActive(program, context);
+  addTrafficVerbs(program, context);
   addHealthCheck(program, context);
   addVersion(program, context);
   program.commandsGroup('Act:');

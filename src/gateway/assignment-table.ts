@@ -17,7 +17,7 @@ interface Served extends Compiled {
   readonly readKey: KeyReader;
   readonly credit: number[];
   readonly pins: StickyPins | null;
-  /** Keys that each variant of this deployment has served. */
+  /** Keys that each variant has served at this weight. */
   readonly seen: { readonly canary: DistinctKeys; readonly stable: DistinctKeys };
   readonly load: Load;
 }
@@ -132,7 +132,11 @@ function succeed(present: Served | undefined, assignment: Assignment, compiled: 
     readKey: keyReader(hashKey),
     credit: compiled.variants.map(() => 0),
     pins: keepsPins ? (present.pins ?? freshPins()) : freshPins(),
-    seen: sameTrial ? present.seen : { canary: distinctKeys(), stable: distinctKeys() },
+    // Anew at each weight, so that users who have moved over are not counted on both sides.
+    seen:
+      sameTrial && canaryWeight(assignment) === canaryWeight(present.assignment)
+        ? present.seen
+        : { canary: distinctKeys(), stable: distinctKeys() },
     load: present?.load ?? { inFlight: 0 },
   };
 }

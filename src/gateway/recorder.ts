@@ -15,6 +15,8 @@ export interface BucketKey {
   readonly variant: 'stable' | 'canary';
   readonly digest: string;
   readonly deploymentId: string | null;
+  /** Of the assignment; null for what comes later, such as feedback. */
+  readonly generation: number | null;
   readonly model: string;
   readonly route: string;
 }
@@ -184,6 +186,7 @@ function pack(key: BucketKey, bucket: OpenBucket): Bucket {
     variant: key.variant,
     digest: key.digest,
     deployment_id: key.deploymentId,
+    generation: key.generation,
     model: key.model,
     route: key.route,
     requests: bucket.requests,

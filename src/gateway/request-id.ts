@@ -65,5 +65,5 @@ export function createRequestIds(initialKey: Buffer = randomBytes(32)): RequestI
 function readRevision(code: string): BucketKey {
   type Fields = [string, 'stable' | 'canary', string, string | null, string, string];
   const [service, variant, digest, deploymentId, model, route] = JSON.parse(Buffer.from(code, 'base64url').toString('utf8')) as Fields;
-  return { service, variant, digest, deploymentId, model, route };
+  return { service, variant, digest, deploymentId, generation: null, model, route };
 }

@@ -85,8 +85,8 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
   if (template?.ok === false) problems.push(...template.error.map((message) => `${variant.name}: ${message}`));
   const route = (name: string, condition: Condition | null, modelName: string, parameters: ServedRoute['parameters']): ServedRoute => {
     const model = modelOf(modelName, serving, environment, problems);
-    const { service, deployment_id: deploymentId } = assignment;
-    const series = { service, variant: variant.name, digest: variant.digest, deploymentId, model: modelName, route: name };
+    const { service, deployment_id: deploymentId, generation } = assignment;
+    const series = { service, variant: variant.name, digest: variant.digest, deploymentId, generation, model: modelName, route: name };
     return { name, condition, model, parameters, series, revisionCode: revisionCode(series) };
   };
   const rules = serving.rules.map((rule, index): ServedRoute => {

@@ -1,7 +1,7 @@
 /**
  * What services have spent today, as far as this gateway can know: the fleet's sum as the control plane last told it, and what went
- * through here since. Two gateways know of each other's spending within about a second, so a budget can be overshot by what the fleet
- * spends in that second, and by the requests that were under way.
+ * through here since. Gateways know of each other's spending within about two seconds, so a budget can be overshot by what the
+ * fleet spends in two seconds, and by the requests that were under way.
  */
 export interface SpendingLedger {
   /** US dollars that the service has spent in the UTC day of `now`. */

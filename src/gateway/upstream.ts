@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import { sendRefusal } from './failure.ts';
 import type { Usage } from './recorder.ts';
 import type { ServedModel } from './served.ts';
+import { failureOfError, failureOfStatus, passedHeaders, retryable, type IncomingHeaders, type Retryable } from './upstream-answer.ts';
 import { createTail, isWhole, usageOf, withoutUsageEvent } from './usage.ts';
 
 export interface UpstreamOrder {
@@ -20,21 +21,16 @@ export interface UpstreamOrder {
   readonly capture: number;
 }
 
+export type Abandoned = 'client_left' | 'client_stalled';
+
 export interface Answered {
   readonly kind: 'answered';
   /** Null: a complete answer with a status below 400. */
   readonly failure: string | null;
-  readonly abandoned: 'client_left' | 'client_stalled' | null;
+  readonly abandoned: Abandoned | null;
   readonly firstByteAt: number | null;
   readonly usage: Usage | null;
   readonly captured: string | null;
-}
-
-export interface Retryable {
-  readonly kind: 'retryable';
-  readonly failure: string;
-  /** What the provider asks for; null: nothing. */
-  readonly retryAfterMs: number | null;
 }
 
 /** Attempts still to come: `mayRetry` false sends the client whatever comes of this one. */
@@ -44,9 +40,6 @@ export interface AttemptRules {
   readonly tellsNotToRetry: boolean;
 }
 
-/** Of the provider's headers only those that a client can use; nothing about the connection, no cookies. */
-const passedHeaders =
-  /^(content-type|content-encoding|content-length|retry-after|retry-after-ms|x-request-id|x-ratelimit-.*|openai-.*|x-should-retry)$/;
 /** Of the client's headers only those that mean something to a provider and can't do harm. */
 const forwardedHeaders = ['accept', 'openai-beta', 'anthropic-beta', 'traceparent', 'tracestate'] as const;
 
@@ -54,8 +47,6 @@ const forwardedHeaders = ['accept', 'openai-beta', 'anthropic-beta', 'traceparen
 const deadlineFactor = 20;
 /** A client that reads nothing for so long is gone, whatever its socket says. */
 const stallMs = 60_000;
-/** A provider that wants to be left alone for longer is not waited for; the client is told. */
-const longestRetryAfterMs = 10_000;
 const longestRefusal = 64 * 1024;
 
 /** Never rejects. An answered request has had its answer; after a retryable one nothing was sent yet. */
@@ -67,122 +58,150 @@ export function attempt(
   response: ServerResponse,
 ): Promise<Answered | Retryable> {
   return new Promise((resolve) => {
-    const tail = createTail();
-    const captured: Buffer[] = [];
-    let capturedBytes = 0;
-    let status = 0;
-    let isEncoded = false;
-    let firstByteAt: number | null = null;
-    let refusal: Retryable | null = null;
-    let refusalBytes = 0;
-    let settled = false;
-    let controller: Dispatcher.DispatchController | undefined;
-    let stall: NodeJS.Timeout | undefined;
-    const deadline = setTimeout(() => giveUp('timeout'), order.timeoutMs * deadlineFactor);
-
-    function settle(result: Answered | Retryable): void {
-      settled = true;
-      clearTimeout(deadline);
-      clearTimeout(stall);
-      response.off('close', onClose);
-      resolve(result);
-    }
-
-    function answered(failure: string | null, abandoned: Answered['abandoned'] = null): void {
-      if (settled) return;
-      const isGood = failure === null && abandoned === null;
-      const text = isGood ? tail.text() : '';
-      const isBroken = isGood && !isEncoded && !isWhole(text, order.stream);
-      const usage = isGood ? usageOf(text) : null;
-      settle({
-        kind: 'answered',
-        failure: isBroken ? 'malformed' : failure,
-        abandoned,
-        firstByteAt,
-        usage,
-        captured: order.capture > 0 && isGood ? Buffer.concat(captured).toString('utf8') : null,
-      });
-    }
-
-    /** Nothing whole will come any more. */
-    function giveUp(failure: string): void {
-      if (settled) return;
-      if (!response.headersSent && rules.mayRetry && failure !== 'upstream_3xx') {
-        settle(refusal ?? { kind: 'retryable', failure, retryAfterMs: null });
-      } else {
-        answered(response.headersSent ? 'truncated' : failure);
-        replyToFailure(response, failure, order, rules);
-      }
-      controller?.abort(new Error('given up'));
-    }
-
-    function leave(reason: 'client_left' | 'client_stalled'): void {
-      // Settled first: the abort reports itself as an error of the provider.
-      answered(null, reason);
-      // Without this a client that leaves would keep the provider generating, and the connection busy.
-      controller?.abort(new Error(reason));
-      // Our half of the socket is still open; nobody else would ever close it.
-      response.destroy();
-    }
-
-    function onClose(): void {
-      if (!response.writableFinished) leave('client_left');
-    }
-
-    function pass(current: Dispatcher.DispatchController, chunk: Buffer): void {
-      firstByteAt ??= performance.now();
-      tail.push(chunk);
-      if (capturedBytes < order.capture) {
-        captured.push(chunk);
-        capturedBytes += chunk.length;
-      }
-      const sent = order.hidesUsage ? withoutUsageEvent(chunk) : chunk;
-      if (sent.length === 0 || response.write(sent)) return;
-      current.pause();
-      stall = setTimeout(() => leave('client_stalled'), stallMs);
-      response.once('drain', () => {
-        clearTimeout(stall);
-        current.resume();
-      });
-    }
-
-    response.on('close', onClose);
-    agent.dispatch(dispatchOptions(order, request), {
-      onRequestStart(started) {
-        controller = started;
-        if (settled) started.abort(new Error('settled'));
-      },
-      onResponseStart(_controller, code, headers) {
-        if (code < 200 || settled) return;
-        status = code;
-        // A redirect is never followed: the key and the prompt would go to wherever it points.
-        if (code >= 300 && code < 400) {
-          giveUp('upstream_3xx');
-          return;
-        }
-        refusal = rules.mayRetry && code >= 400 ? retryable(code, headers) : null;
-        if (refusal !== null) return;
-        isEncoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity';
-        const last = code >= 400 && rules.tellsNotToRetry ? noMoreRetries : {};
-        response.writeHead(code, { ...passed(headers, order.hidesUsage), ...order.replyHeaders, ...last });
-        // Status and headers leave at once: a stream's client may wait for them.
-        if (order.stream) response.flushHeaders();
-      },
-      onResponseData(current, chunk) {
-        if (settled) return;
-        if (refusal === null) pass(current, chunk);
-        else if ((refusalBytes += chunk.length) > longestRefusal) giveUp(refusal.failure);
-      },
-      onResponseEnd() {
-        if (settled) return;
-        if (refusal !== null) settle(refusal);
-        else response.end(() => answered(status >= 400 ? failureOfStatus(status) : null));
-      },
-      onResponseError(_controller, error) {
-        giveUp(failureOf(error));
-      },
-    });
+    agent.dispatch(dispatchOptions(order, request), new Attempt(order, rules, request, response, resolve));
   });
+}
+
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly #order: UpstreamOrder;
+  readonly #rules: AttemptRules;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #resolve: (result: Answered | Retryable) => void;
+  readonly #tail = createTail();
+  readonly #captured: Buffer[] = [];
+  #capturedBytes = 0;
+  #status = 0;
+  #isEncoded = false;
+  #firstByteAt: number | null = null;
+  /** An answer that is not for the client: there will be another attempt. */
+  #refusal: Retryable | null = null;
+  #refusalBytes = 0;
+  #isSettled = false;
+  #controller: Dispatcher.DispatchController | undefined;
+  readonly #deadline: NodeJS.Timeout;
+  #stall: NodeJS.Timeout | undefined;
+
+  constructor(
+    order: UpstreamOrder,
+    rules: AttemptRules,
+    request: IncomingMessage,
+    response: ServerResponse,
+    resolve: (result: Answered | Retryable) => void,
+  ) {
+    this.#order = order;
+    this.#rules = rules;
+    this.#request = request;
+    this.#response = response;
+    this.#resolve = resolve;
+    this.#deadline = setTimeout(() => this.#giveUp('timeout'), order.timeoutMs * deadlineFactor);
+    response.on('close', this.#onClose);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isSettled) controller.abort(new Error('settled'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHeaders): void {
+    if (status < 200 || this.#isSettled) return;
+    this.#status = status;
+    // A redirect is never followed: the key and the prompt would go to wherever it points.
+    if (status >= 300 && status < 400) {
+      this.#giveUp('upstream_3xx');
+      return;
+    }
+    const { stream, hidesUsage, replyHeaders } = this.#order;
+    this.#refusal = this.#rules.mayRetry && status >= 400 ? retryable(status, headers) : null;
+    if (this.#refusal !== null) return;
+    this.#isEncoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity';
+    const last = status >= 400 && this.#rules.tellsNotToRetry ? noMoreRetries : {};
+    this.#response.writeHead(status, { ...passedHeaders(headers, hidesUsage), ...replyHeaders, ...last });
+    // Status and headers leave at once: a stream's client may wait for them.
+    if (stream) this.#response.flushHeaders();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isSettled) return;
+    if (this.#refusal === null) this.#pass(controller, chunk);
+    else if ((this.#refusalBytes += chunk.length) > longestRefusal) this.#giveUp(this.#refusal.failure);
+  }
+
+  onResponseEnd(): void {
+    if (this.#isSettled) return;
+    if (this.#refusal !== null) this.#settle(this.#refusal);
+    else this.#response.end(() => this.#answered(this.#status >= 400 ? failureOfStatus(this.#status) : null));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#giveUp(failureOfError(error));
+  }
+
+  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#firstByteAt ??= performance.now();
+    this.#tail.push(chunk);
+    if (this.#capturedBytes < this.#order.capture) {
+      this.#captured.push(chunk);
+      this.#capturedBytes += chunk.length;
+    }
+    const sent = this.#order.hidesUsage ? withoutUsageEvent(chunk) : chunk;
+    if (sent.length === 0 || this.#response.write(sent)) return;
+    controller.pause();
+    this.#stall = setTimeout(() => this.#leave('client_stalled'), stallMs);
+    this.#response.once('drain', () => {
+      clearTimeout(this.#stall);
+      controller.resume();
+    });
+  }
+
+  #settle(result: Answered | Retryable): void {
+    this.#isSettled = true;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#stall);
+    this.#response.off('close', this.#onClose);
+    this.#resolve(result);
+  }
+
+  #answered(failure: string | null, abandoned: Abandoned | null = null): void {
+    if (this.#isSettled) return;
+    const isGood = failure === null && abandoned === null;
+    const tail = isGood ? this.#tail.text() : '';
+    const isBroken = isGood && !this.#isEncoded && !isWhole(tail, this.#order.stream);
+    this.#settle({
+      kind: 'answered',
+      failure: isBroken ? 'malformed' : failure,
+      abandoned,
+      firstByteAt: this.#firstByteAt,
+      usage: isGood ? usageOf(tail) : null,
+      captured: isGood && this.#order.capture > 0 ? Buffer.concat(this.#captured).toString('utf8') : null,
+    });
+  }
+
+  /** Nothing whole will come any more. */
+  #giveUp(failure: string): void {
+    if (this.#isSettled) return;
+    const isUnderWay = this.#response.headersSent;
+    if (!isUnderWay && this.#rules.mayRetry && failure !== 'upstream_3xx') {
+      this.#settle(this.#refusal ?? { kind: 'retryable', failure, retryAfterMs: null });
+    } else {
+      this.#answered(isUnderWay ? 'truncated' : failure);
+      replyToFailure(this.#response, failure, this.#order, this.#rules);
+    }
+    this.#controller?.abort(new Error('given up'));
+  }
+
+  #leave(reason: Abandoned): void {
+    // Settled first: the abort reports itself as an error of the provider.
+    this.#answered(null, reason);
+    // Without this a client that leaves would keep the provider generating, and the connection busy.
+    this.#controller?.abort(new Error(reason));
+    // Our half of the socket is still open; nobody else would ever close it.
+    this.#request.socket.destroy();
+  }
+
+  readonly #onClose = (): void => {
+    if (!this.#response.writableFinished) this.#leave('client_left');
+  };
 }
 
 function dispatchOptions({ model, path, body, timeoutMs }: UpstreamOrder, request: IncomingMessage): Dispatcher.DispatchOptions {
@@ -203,61 +222,23 @@ function dispatchOptions({ model, path, body, timeoutMs }: UpstreamOrder, reques
   };
 }
 
-type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-function passed(headers: IncomingHeaders, changesLength: boolean): Record<string, string | string[]> {
-  const kept: Record<string, string | string[]> = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined && passedHeaders.test(name)) kept[name] = value;
-  }
-  if (changesLength) delete kept['content-length'];
-  return kept;
-}
-
-/** Error classes of buckets and metrics. 4xx count: a configuration can cause them, and the client's own fall on both variants. */
-function failureOfStatus(status: number): string {
-  if (status === 429) return 'upstream_429';
-  return status >= 500 ? 'upstream_5xx' : 'upstream_4xx';
-}
-
-/** The rules of the OpenAI SDKs: 408, 409, 429 and 5xx, unless the provider says otherwise by `x-should-retry`. */
-function retryable(status: number, headers: IncomingHeaders): Retryable | null {
-  const said = headers['x-should-retry'];
-  const isTransient = status === 408 || status === 409 || status === 429 || status >= 500;
-  if (said === 'false' || (said !== 'true' && !isTransient)) return null;
-  const retryAfterMs = retryAfter(headers);
-  if (retryAfterMs !== null && retryAfterMs > longestRetryAfterMs) return null;
-  return { kind: 'retryable', failure: failureOfStatus(status), retryAfterMs };
-}
-
-function retryAfter(headers: IncomingHeaders): number | null {
-  const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
-  if (ms >= 0) return ms;
-  const text = String(headers['retry-after'] ?? '');
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const until = Date.parse(text);
-  return Number.isNaN(until) ? null : Math.max(0, until - Date.now());
-}
-
-function failureOf(error: Error): string {
-  const code = (error as { code?: string }).code ?? '';
-  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT'
-    ? 'timeout'
-    : 'connect';
-}
-
 const noMoreRetries: Readonly<Record<string, string>> = { 'x-should-retry': 'false' };
 
 function replyToFailure(response: ServerResponse, failure: string, order: UpstreamOrder, rules: AttemptRules): void {
-  const timeout = failure === 'timeout';
-  const message = timeout
-    ? `The provider "${order.model.provider}" did not answer within ${order.timeoutMs} ms.`
-    : failure === 'upstream_3xx'
-      ? `The provider "${order.model.provider}" answered with a redirect, which is not followed; its base_url is wrong.`
-      : failure === 'connect'
-        ? `The provider "${order.model.provider}" could not be reached.`
-        : `The provider "${order.model.provider}" failed.`;
   const headers = { ...order.replyHeaders, ...(rules.tellsNotToRetry ? noMoreRetries : {}) };
-  sendRefusal(response, { status: timeout ? 504 : 502, code: failure, message, source: 'provider' }, headers);
+  const status = failure === 'timeout' ? 504 : 502;
+  sendRefusal(response, { status, code: failure, message: explain(failure, order), source: 'provider' }, headers);
+}
+
+function explain(failure: string, { model, timeoutMs }: UpstreamOrder): string {
+  switch (failure) {
+    case 'timeout':
+      return `The provider "${model.provider}" did not answer within ${timeoutMs} ms.`;
+    case 'upstream_3xx':
+      return `The provider "${model.provider}" answered with a redirect, which is not followed; its base_url is wrong.`;
+    case 'connect':
+      return `The provider "${model.provider}" could not be reached.`;
+    default:
+      return `The provider "${model.provider}" failed.`;
+  }
 }

@@ -71,6 +71,7 @@ export const schemas: Readonly<Record<string, object>> = {
           'cost_controls',
           'quality_sample_rate',
           'quality_judge',
+          'min_quality_score',
         ],
         properties: {
           default_model: { type: 'string', description: 'Model where no rule matches.' },
@@ -109,6 +110,10 @@ export const schemas: Readonly<Record<string, object>> = {
             anyOf: [{ type: 'null' }, { $ref: '#/$defs/qualityJudge' }],
             description:
               'Model that scores sampled answers; null: none. The first variant that has one decides for all, so that scores can be compared.',
+          },
+          min_quality_score: {
+            anyOf: [{ type: 'number', minimum: 0, maximum: 1 }, { type: 'null' }],
+            description: 'Mean quality score below which people are told; null: none.',
           },
         },
       },
@@ -275,6 +280,7 @@ export const schemas: Readonly<Record<string, object>> = {
       'variant',
       'digest',
       'deployment_id',
+      'generation',
       'model',
       'route',
       'requests',
@@ -354,6 +360,10 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'Cost of each scoring by the judge model, in US dollars. No part of `cost_usd`.',
       },
       scoring_failures: { type: 'integer', minimum: 0, description: 'Scorings by the judge model that gave no score.' },
+      generation: {
+        anyOf: [{ type: 'integer', minimum: 0 }, { type: 'null' }],
+        description: 'Of the assignment that the requests were served under; null for feedback, which comes later.',
+      },
     },
     $defs: {
       histogram: {

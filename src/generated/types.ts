@@ -245,6 +245,10 @@ export interface AssignmentServing {
    * Model that scores sampled answers; null: none. The first variant that has one decides for all, so that scores can be compared.
    */
   quality_judge: null | AssignmentQualityJudge;
+  /**
+   * Mean quality score below which people are told; null: none.
+   */
+  min_quality_score: number | null;
 }
 /**
  * A model as a gateway calls it.
@@ -492,6 +496,10 @@ export interface Bucket {
    * Scorings by the judge model that gave no score.
    */
   scoring_failures: number;
+  /**
+   * Of the assignment that the requests were served under; null for feedback, which comes later.
+   */
+  generation: number | null;
 }
 /**
  * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.

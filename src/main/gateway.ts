@@ -12,6 +12,7 @@ import { formatProblem } from '../base/problem.ts';
 import type { Assignment, AssignmentPrices } from '../generated/types.ts';
 import { createAssignmentTable, type AssignmentTable } from '../gateway/assignment-table.ts';
 import { createBodyReader } from '../gateway/body-reader.ts';
+import { closesGracefully } from '../gateway/closing.ts';
 import { openClientKeys } from '../gateway/client-keys.ts';
 import { openControlLink } from '../gateway/control-link.ts';
 import { createFeedbackDesk } from '../gateway/feedback.ts';
@@ -110,6 +111,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
     refusals: link.refusals,
     log,
   });
+  const graceful = closesGracefully(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
@@ -120,13 +122,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
   return {
     url,
     async stop() {
-      // Requests under way are answered to their end; idle connections go at once.
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const idle = setInterval(() => server.closeIdleConnections(), 100);
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 30_000).unref())]);
-      clearInterval(idle);
-      server.closeAllConnections();
+      await graceful.close(30_000);
       await link.close();
       persistence.flush();
       await Promise.all([upstream.close(), control.destroy()]);

@@ -1,5 +1,5 @@
 /** Composition root of the control plane. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -91,7 +91,8 @@ async function composeControlPlane(
     read: readDocument,
     clock: systemClock,
     rng: Math.random,
-    instance: await instanceOf(given.store),
+    instance: await madeOnce(given.store, 'instance', randomUUID),
+    requestIdKey: await madeOnce(given.store, 'request-id-key', () => randomBytes(32).toString('base64')),
     takeOver: options.takeOver,
   });
   const deploy = { clock: systemClock, controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
@@ -154,11 +155,11 @@ async function lead(store: Store, log: Log, onLost: (error: Error) => void): Pro
   };
 }
 
-async function instanceOf(store: Store): Promise<string> {
-  const known = await store.get('instance');
+async function madeOnce(store: Store, key: string, make: () => string): Promise<string> {
+  const known = await store.get(key);
   if (known !== null) return known;
-  const created = randomUUID();
-  await store.put('instance', created);
+  const created = make();
+  await store.put(key, created);
   return created;
 }
 

@@ -101,6 +101,7 @@ async function boot(store: Store, history: ReturnType<typeof aHistory>, clock: F
     term: lease?.term ?? 0,
     instance: 'i',
     takeOver: false,
+    requestIdKey: 'a2V5',
     onLost(error) {
       throw error;
     },

@@ -8,6 +8,7 @@ export function aBucket(change: Partial<Bucket> = {}): Bucket {
     variant: 'canary',
     digest: 'sha256:x',
     deployment_id: 'deploy-20260101-001',
+    generation: 1,
     model: 'm',
     route: 'default',
     requests: 0,

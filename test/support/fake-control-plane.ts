@@ -116,6 +116,7 @@ export function aServing(baseUrl: string, change: Partial<AssignmentServing> = {
     cost_controls: { daily_budget_usd: null, per_request_limit_usd: null, alert_threshold_usd: null },
     quality_sample_rate: 0,
     quality_judge: null,
+    min_quality_score: null,
     ...change,
   };
 }

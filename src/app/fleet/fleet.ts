@@ -1,6 +1,7 @@
 /** The gateways: who is there, what each was told, what each has acknowledged. */
 import type { Instant } from '../../base/time.ts';
 import type { Acknowledgement, Assignment } from '../../generated/types.ts';
+import type { SpendingReport } from '../intake/spending.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 const leaseMs = 60_000;
@@ -15,7 +16,10 @@ export interface GatewayView {
 }
 
 export type StreamMessage =
-  { readonly event: 'assignment'; readonly data: Assignment } | { readonly event: 'lease'; readonly data: { readonly seconds: number } };
+  | { readonly event: 'assignment'; readonly data: Assignment }
+  | { readonly event: 'lease'; readonly data: { readonly seconds: number } }
+  | { readonly event: 'spending'; readonly data: SpendingReport }
+  | { readonly event: 'request-id-key'; readonly data: { readonly key: string } };
 
 export interface Refusal {
   readonly gateway: string;
@@ -43,6 +47,8 @@ export interface Fleet {
   /** From now on the gateway is told of every change; its first lease (`leaseMessage`) comes after it has heard everything. The returned function ends that. A second connection of a name replaces the first. */
   connect(gateway: string, send: (message: StreamMessage) => void): () => void;
   broadcast(assignment: Assignment): void;
+  /** Tells all that are connected. */
+  announce(message: StreamMessage): void;
   /** Tells it once more to those that have neither acknowledged nor refused it: an answer can be lost. */
   remind(assignment: Assignment): void;
   acknowledge(answer: Acknowledgement): void;
@@ -93,6 +99,9 @@ export function createFleet(clock: Clock): Fleet {
       return () => {
         if (gateway.send === send) gateway.send = null;
       };
+    },
+    announce(message) {
+      for (const { send } of gateways.values()) send?.(message);
     },
     broadcast(data) {
       for (const { send } of gateways.values()) send?.({ event: 'assignment', data });

@@ -4,7 +4,7 @@ import { addArms, noArmCounts, rateOf, type ArmCounts } from '../../domain/analy
 import { surelyAbove } from '../../domain/analysis/critical.ts';
 import { inPercent, judge, observe, type Judgement } from '../../domain/analysis/judge.ts';
 import { canaryWeight, type Deployment, type ServiceState, type Watch } from '../../domain/rollout/state.ts';
-import type { Bucket, BucketBatch } from '../../generated/types.ts';
+import type { Bucket } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
@@ -17,8 +17,11 @@ const actor = 'judge';
 export interface Judging {
   /** Restores checkpoints of the deployments that are under way. */
   load(): Promise<void>;
-  /** False for a batch that was taken in before. Resolves when every verdict it led to has been acted on. */
-  take(batch: BucketBatch): Promise<boolean>;
+  readonly knows: (service: string) => boolean;
+  /** Buckets of one service, none of them taken before. Resolves when every verdict they led to has been acted on. */
+  take(service: string, buckets: readonly Bucket[], arrivedAt: Instant): Promise<void>;
+  /** What must outlive a crash. */
+  checkpoint(): Promise<void>;
   /** Looks at every active deployment although nothing arrived: that silence is a verdict too. */
   tick(): Promise<void>;
   judgement(service: string): Judgement | null;
@@ -37,7 +40,6 @@ export interface JudgingDeps {
 export function createJudging({ engine, store, clock, log }: JudgingDeps): Judging {
   const trials = createTrials(store, clock, log);
   const traffic = new Map<string, RecentTraffic>();
-  const taken = new Map<string, { readonly epoch: string; readonly seq: number }>();
 
   function trafficOf(service: string): RecentTraffic {
     const known = traffic.get(service) ?? createRecentTraffic();
@@ -75,16 +77,9 @@ export function createJudging({ engine, store, clock, log }: JudgingDeps): Judgi
   engine.onTransition((notice) => trials.after(notice));
   return {
     load: () => trials.load(engine.states()),
-    async take(batch) {
-      const last = taken.get(batch.gateway);
-      if (last?.epoch === batch.epoch && batch.seq <= last.seq) return false;
-      taken.set(batch.gateway, { epoch: batch.epoch, seq: batch.seq });
-      const arrivedAt = clock.now();
-      for (const [service, buckets] of Map.groupBy(batch.buckets, (bucket) => bucket.service))
-        await takeBuckets(service, buckets, arrivedAt);
-      await trials.checkpoint();
-      return true;
-    },
+    knows: (service) => engine.state(service) !== undefined,
+    take: takeBuckets,
+    checkpoint: () => trials.checkpoint(),
     async tick() {
       for (const { service } of engine.states()) {
         // As it is now: it may have changed while another was looked at.

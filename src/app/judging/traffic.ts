@@ -16,16 +16,24 @@ interface Slice {
   readonly firstToken: BucketHistogram;
   readonly cost: BucketMoments;
   readonly unpriced: number;
+  readonly recovered: number;
+  readonly scores: Bucket['scores'];
 }
 
 export interface VariantTraffic {
   readonly requests: number;
+  /** Also those that a retry saved. */
   readonly errors: number;
+  readonly recovered: number;
   readonly latency_p50_ms: number | null;
   readonly latency_p95_ms: number | null;
   readonly first_token_p50_ms: number | null;
   readonly cost_per_request_usd: number | null;
   readonly unpriced_requests: number;
+  /** Mean of the feedback; null without any. */
+  readonly quality_score: number | null;
+  /** Mean of what the judge model says. */
+  readonly judged_quality: number | null;
 }
 
 export interface RecentTraffic {
@@ -36,6 +44,7 @@ export interface RecentTraffic {
   stableCounts(digest: string, from: Instant, now: Instant): Counts;
   /** Of one revision only: what another one did before says nothing about it. */
   variant(name: 'stable' | 'canary', digest: string, now: Instant): VariantTraffic;
+  score(name: 'stable' | 'canary', digest: string, metric: string, now: Instant): { readonly n: number; readonly mean: number | null };
 }
 
 export function countsOf(bucket: Bucket): Counts {
@@ -45,6 +54,14 @@ export function countsOf(bucket: Bucket): Counts {
 export function createRecentTraffic(): RecentTraffic {
   let slices: Slice[] = [];
   const emptyHistogram: BucketHistogram = { zero: 0, bins: [] };
+
+  function ownSlices(name: Slice['variant'], digest: string, now: Instant): readonly Slice[] {
+    return slices.filter((slice) => slice.variant === name && slice.digest === digest && slice.at > now - recentMs);
+  }
+
+  function scoreOf(own: readonly Slice[], metric: string): BucketMoments {
+    return own.reduce<BucketMoments>((sum, { scores }) => addMoments(sum, scores[metric] ?? newMoments()), newMoments());
+  }
 
   return {
     add(bucket, at) {
@@ -58,6 +75,8 @@ export function createRecentTraffic(): RecentTraffic {
         firstToken: bucket.first_token_ms,
         cost: bucket.cost_usd,
         unpriced: bucket.unpriced,
+        recovered: bucket.recovered,
+        scores: bucket.scores,
       });
     },
     requestsPerSecond(now) {
@@ -72,7 +91,7 @@ export function createRecentTraffic(): RecentTraffic {
         .filter((slice) => slice.variant === 'stable' && slice.digest === digest && slice.at >= Math.max(from, now - recentMs))
         .reduce((sum, slice) => addCounts(sum, slice.counts), noCounts),
     variant(name, digest, now) {
-      const own = slices.filter((slice) => slice.variant === name && slice.digest === digest && slice.at > now - recentMs);
+      const own = ownSlices(name, digest, now);
       const counts = own.reduce((sum, slice) => addCounts(sum, slice.counts), noCounts);
       const latency = own.reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram);
       const firstToken = own.reduce((sum, slice) => addPacked(sum, slice.firstToken), emptyHistogram);
@@ -83,7 +102,14 @@ export function createRecentTraffic(): RecentTraffic {
         first_token_p50_ms: quantileOf(firstToken, 0.5),
         cost_per_request_usd: meanOf(own.reduce<BucketMoments>((sum, slice) => addMoments(sum, slice.cost), newMoments())),
         unpriced_requests: own.reduce((sum, slice) => sum + slice.unpriced, 0),
+        recovered: own.reduce((sum, slice) => sum + slice.recovered, 0),
+        quality_score: meanOf(scoreOf(own, 'quality_score')),
+        judged_quality: meanOf(scoreOf(own, 'judged_quality')),
       };
+    },
+    score(name, digest, metric, now) {
+      const moments = scoreOf(ownSlices(name, digest, now), metric);
+      return { n: moments.n, mean: meanOf(moments) };
     },
   };
 }

@@ -20,13 +20,11 @@ export interface Trials {
   of(state: ServiceState, deployment: Deployment): Trial;
   judgement(service: string): Judgement | null;
   after(notice: TransitionNotice): void;
-  /** At most every few seconds: what a crash loses of it are counts, never a verdict. */
+  /** Every few seconds: what a crash loses of it are counts, never a verdict. */
   checkpoint(): Promise<void>;
 }
 
 type Saved = Omit<Trial, 'judgement'>;
-
-const checkpointMs = 5000;
 
 /** A person has seen the evidence and goes on: what is decided next must rest on what comes next. */
 function isOverruled(before: ServiceState, active: Deployment): boolean {
@@ -41,7 +39,6 @@ function key(service: string): string {
 
 export function createTrials(store: Store, clock: Clock, log: Log): Trials {
   const trials = new Map<string, Trial>();
-  let checkpointedAt = 0;
   return {
     async load(states) {
       for (const { service, active, generation } of states) {
@@ -77,9 +74,6 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       }
     },
     async checkpoint() {
-      const now = clock.now();
-      if (now - checkpointedAt < checkpointMs) return;
-      checkpointedAt = now;
       for (const [service, { deploymentId, generation, judge }] of trials)
         await store.put(key(service), JSON.stringify({ deploymentId, generation, judge } satisfies Saved));
     },

@@ -19,6 +19,7 @@ export interface ServiceView {
   readonly applied: boolean | null;
   readonly refused_by: readonly Refusal[];
   readonly requests_per_second: number;
+  readonly spent_today_usd: number;
   readonly deployment: DeploymentView | null;
   readonly last_deployment:
     | (Pick<FinishedDeployment, 'id' | 'phase' | 'reason'> & {
@@ -73,6 +74,7 @@ export function viewService(controlPlane: ControlPlane, state: ServiceState, now
     stable: state.stable,
     applied: isApplied(controlPlane, state.service, version),
     requests_per_second: Math.round(traffic.requestsPerSecond(now) * 10) / 10,
+    spent_today_usd: controlPlane.spending.spentToday(state.service, now),
     deployment: active === null ? null : viewDeployment(state, active, controlPlane.judging.judgement(state.service) ?? active.judgement),
     last_deployment: last === null ? null : viewFinished(last),
     waiting: state.waiting?.deploymentId ?? null,

@@ -54,6 +54,7 @@ const servingDefaults = {
   cost_controls: { daily_budget_usd: null, per_request_limit_usd: null, alert_threshold_usd: null },
   quality_sample_rate: 0,
   quality_judge: null,
+  min_quality_score: null,
 } as const satisfies Partial<AssignmentServing>;
 
 /** The model that scores answers; null when the catalogue names none. */
@@ -113,6 +114,7 @@ function limitsOf({
       per_request_limit_usd: cost.per_request_limit_usd ?? null,
       alert_threshold_usd: cost.alert_threshold_usd ?? null,
     },
+    min_quality_score: quality.min_quality_score ?? null,
     quality_sample_rate: quality.enable_quality_monitoring === true ? (quality.quality_check_sample_rate ?? defaultSampleRate) : 0,
   };
 }

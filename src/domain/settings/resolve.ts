@@ -67,11 +67,13 @@ const defaultSettings = {
       success_criteria: { max_error_rate_increase: 0.02, confidence_level: 0.95, min_sample_size: 1000 },
       auto_rollback: { enabled: true, critical_error_rate: 0.1 },
       max_total_duration_minutes: 180,
-      traffic_split: { method: 'weighted_random', hash_key: 'user_id', sticky_sessions: false, sticky_duration_minutes: 60 },
+      traffic_split: { method: 'weighted_random', hash_key: 'user_id' },
     },
   },
   metrics: { collection_interval_seconds: 10 },
 } as const satisfies WrittenSettings;
+
+const defaultStickyMinutes = 60;
 
 export interface SettingsSources {
   /** actuator.yaml. */
@@ -156,14 +158,15 @@ function meanSplit(written: NonNullable<WrittenSettingsCanary['traffic_split']>,
   const split = { ...defaultSettings.actuator.canary.traffic_split, ...written };
   const method = splitMethods.find((name) => name === split.method);
   if (method === undefined) problems.push(notOffered('traffic_split.method', split.method, splitMethods));
-  if (written.sticky_duration_minutes !== undefined && !split.sticky_sessions) {
+  const isSticky = written.sticky_sessions === true;
+  if (written.sticky_duration_minutes !== undefined && !isSticky) {
     const message = 'sticky_duration_minutes needs sticky_sessions: true; without it nothing is sticky.';
     problems.push({ code: 'plan', path: '/canary/traffic_split/sticky_duration_minutes', message });
   }
   return {
     method: method ?? 'weighted_random',
     hashKey: split.hash_key,
-    stickyMs: split.sticky_sessions ? writtenMinutesToMs(split.sticky_duration_minutes) : null,
+    stickyMs: isSticky ? writtenMinutesToMs(written.sticky_duration_minutes ?? defaultStickyMinutes) : null,
   };
 }
 
