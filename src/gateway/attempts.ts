@@ -1,8 +1,8 @@
 /** Retries: all within the variant, with growing pauses, and only while nothing of an answer was sent. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { Rng } from '../base/random.ts';
 import type { AssignmentRetry } from '../generated/types.ts';
+import type { ProviderClient } from './http/client.ts';
 import { attempt, type Answered, type UpstreamOrder } from './upstream.ts';
 
 export interface AttemptsResult extends Answered {
@@ -20,7 +20,7 @@ export function backoffMs(delayMs: number, retry: number, rng: Rng): number {
 
 /** Never rejects. */
 export async function callProvider(
-  { agent, rng }: { readonly agent: Dispatcher; readonly rng: Rng },
+  { providers, rng }: { readonly providers: ProviderClient; readonly rng: Rng },
   order: UpstreamOrder,
   retry: AssignmentRetry,
   request: IncomingMessage,
@@ -29,7 +29,7 @@ export async function callProvider(
   let firstFailure: string | null = null;
   for (let retries = 0; ; retries++) {
     const rules = { mayRetry: retries < retry.max_retries, tellsNotToRetry: retry.max_retries > 0 };
-    const result = await attempt(agent, order, rules, request, response);
+    const result = await attempt(providers, order, rules, request, response);
     if (result.kind === 'answered') return { ...result, firstFailure: firstFailure ?? result.failure, retries };
     firstFailure ??= result.failure;
     const pauseMs = Math.max(result.retryAfterMs ?? 0, backoffMs(retry.delay_ms, retries + 1, rng));

@@ -1,6 +1,5 @@
 /** A request for a model: service, variant, route, limits, provider, measurement. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { isObject } from '../base/json.ts';
 import type { Rng } from '../base/random.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
@@ -14,6 +13,7 @@ import type { Client } from './client-keys.ts';
 import { fitCost } from './cost-limit.ts';
 import type { Body, Endpoint } from './endpoints.ts';
 import { sendRefusal, type Refusal } from './failure.ts';
+import type { ProviderClient } from './http/client.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { applyTemplate, outgoing } from './outgoing.ts';
 import type { Outcome, Recorder } from './recorder.ts';
@@ -28,7 +28,7 @@ export interface ModelRequestDeps {
   readonly table: AssignmentTable;
   readonly recorder: Recorder;
   readonly metrics: GatewayMetrics;
-  readonly agent: Dispatcher;
+  readonly providers: ProviderClient;
   readonly ids: RequestIds;
   readonly ledger: SpendingLedger;
   readonly scoring: Scoring;

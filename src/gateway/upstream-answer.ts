@@ -1,5 +1,5 @@
 /** What a provider's status and headers mean: for the error classes, for retries, for the client. */
-export type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
+type IncomingHeaders = Readonly<Record<string, string>>;
 
 export interface Retryable {
   readonly kind: 'retryable';
@@ -15,8 +15,8 @@ const passed =
 /** A provider that wants to be left alone for longer is not waited for; the client is told. */
 const longestRetryAfterMs = 10_000;
 
-export function passedHeaders(headers: IncomingHeaders, changesLength: boolean): Record<string, string | string[]> {
-  const kept: Record<string, string | string[]> = {};
+export function passedHeaders(headers: IncomingHeaders, changesLength: boolean): Record<string, string> {
+  const kept: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined && passed.test(name) && !(changesLength && name === 'content-length')) kept[name] = value;
@@ -28,12 +28,6 @@ export function passedHeaders(headers: IncomingHeaders, changesLength: boolean):
 export function failureOfStatus(status: number): string {
   if (status === 429) return 'upstream_429';
   return status >= 500 ? 'upstream_5xx' : 'upstream_4xx';
-}
-
-const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
-
-export function failureOfError(error: Error): string {
-  return timeouts.has((error as { code?: string }).code ?? '') ? 'timeout' : 'connect';
 }
 
 /** The rules of the OpenAI SDKs: 408, 409, 429 and 5xx, unless the provider says otherwise by `x-should-retry`. Null: not to be retried. */
@@ -50,7 +44,7 @@ export function retryable(status: number, headers: IncomingHeaders): Retryable |
 function retryAfter(headers: IncomingHeaders): number | null {
   const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
   if (ms >= 0) return ms;
-  const text = String(headers['retry-after'] ?? '');
+  const text = headers['retry-after'] ?? '';
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const until = Date.parse(text);
   return Number.isNaN(until) ? null : Math.max(0, until - Date.now());

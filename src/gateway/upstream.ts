@@ -1,10 +1,11 @@
 /** One attempt at a provider: either its answer goes through to the client, or nothing was sent and it may be tried again. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { sendRefusal } from './failure.ts';
+import type { Exchange, ExchangeHandler, ProviderClient, ProviderRequest } from './http/client.ts';
+import type { ResponseHead } from './http/response-parser.ts';
 import type { Usage } from './recorder.ts';
 import type { ServedModel } from './served.ts';
-import { failureOfError, failureOfStatus, passedHeaders, retryable, type IncomingHeaders, type Retryable } from './upstream-answer.ts';
+import { failureOfStatus, passedHeaders, retryable, type Retryable } from './upstream-answer.ts';
 import { createTail, isWhole, usageOf, withoutUsageEvent } from './usage.ts';
 
 export interface UpstreamOrder {
@@ -51,18 +52,19 @@ const longestRefusal = 64 * 1024;
 
 /** Never rejects. An answered request has had its answer; after a retryable one nothing was sent yet. */
 export function attempt(
-  agent: Dispatcher,
+  client: ProviderClient,
   order: UpstreamOrder,
   rules: AttemptRules,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answered | Retryable> {
   return new Promise((resolve) => {
-    agent.dispatch(dispatchOptions(order, request), new Attempt(order, rules, request, response, resolve));
+    const handler = new Attempt(order, rules, request, response, resolve);
+    handler.begins(client.send(providerRequest(order, request), handler));
   });
 }
 
-class Attempt implements Dispatcher.DispatchHandler {
+class Attempt implements ExchangeHandler {
   readonly #order: UpstreamOrder;
   readonly #rules: AttemptRules;
   readonly #request: IncomingMessage;
@@ -78,7 +80,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   #refusal: Retryable | null = null;
   #refusalBytes = 0;
   #isSettled = false;
-  #controller: Dispatcher.DispatchController | undefined;
+  #exchange: Exchange | undefined;
   readonly #deadline: NodeJS.Timeout;
   #stall: NodeJS.Timeout | undefined;
 
@@ -98,13 +100,13 @@ class Attempt implements Dispatcher.DispatchHandler {
     response.on('close', this.#onClose);
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#isSettled) controller.abort(new Error('settled'));
+  begins(exchange: Exchange): void {
+    this.#exchange = exchange;
+    if (this.#isSettled) exchange.abort();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHeaders): void {
-    if (status < 200 || this.#isSettled) return;
+  onHead({ status, headers }: ResponseHead): void {
+    if (this.#isSettled) return;
     this.#status = status;
     // A redirect is never followed: the key and the prompt would go to wherever it points.
     if (status >= 300 && status < 400) {
@@ -121,23 +123,23 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (stream) this.#response.flushHeaders();
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onBody(chunk: Buffer): void {
     if (this.#isSettled) return;
-    if (this.#refusal === null) this.#pass(controller, chunk);
+    if (this.#refusal === null) this.#pass(chunk);
     else if ((this.#refusalBytes += chunk.length) > longestRefusal) this.#giveUp(this.#refusal.failure);
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     if (this.#isSettled) return;
     if (this.#refusal !== null) this.#settle(this.#refusal);
     else this.#response.end(() => this.#answered(this.#status >= 400 ? failureOfStatus(this.#status) : null));
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#giveUp(failureOfError(error));
+  onError(kind: 'timeout' | 'connect'): void {
+    this.#giveUp(kind);
   }
 
-  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #pass(chunk: Buffer): void {
     this.#firstByteAt ??= performance.now();
     this.#tail.push(chunk);
     if (this.#capturedBytes < this.#order.capture) {
@@ -146,11 +148,11 @@ class Attempt implements Dispatcher.DispatchHandler {
     }
     const sent = this.#order.hidesUsage ? withoutUsageEvent(chunk) : chunk;
     if (sent.length === 0 || this.#response.write(sent)) return;
-    controller.pause();
+    this.#exchange?.pause();
     this.#stall = setTimeout(() => this.#leave('client_stalled'), stallMs);
     this.#response.once('drain', () => {
       clearTimeout(this.#stall);
-      controller.resume();
+      this.#exchange?.resume();
     });
   }
 
@@ -187,14 +189,13 @@ class Attempt implements Dispatcher.DispatchHandler {
       this.#answered(isUnderWay ? 'truncated' : failure);
       replyToFailure(this.#response, failure, this.#order, this.#rules);
     }
-    this.#controller?.abort(new Error('given up'));
+    this.#exchange?.abort();
   }
 
   #leave(reason: Abandoned): void {
-    // Settled first: the abort reports itself as an error of the provider.
     this.#answered(null, reason);
     // Without this a client that leaves would keep the provider generating, and the connection busy.
-    this.#controller?.abort(new Error(reason));
+    this.#exchange?.abort();
     // Our half of the socket is still open; nobody else would ever close it.
     this.#request.socket.destroy();
   }
@@ -204,22 +205,18 @@ class Attempt implements Dispatcher.DispatchHandler {
   };
 }
 
-function dispatchOptions({ model, path, body, timeoutMs }: UpstreamOrder, request: IncomingMessage): Dispatcher.DispatchOptions {
+/** Other characters could be read as something else by the provider. */
+const printable = /^[ -~]*$/;
+
+function providerRequest({ model, path, body, timeoutMs }: UpstreamOrder, request: IncomingMessage): ProviderRequest {
   const headers: Record<string, string> = {};
   for (const name of forwardedHeaders) {
     const value = request.headers[name];
-    if (typeof value === 'string') headers[name] = value;
+    if (typeof value === 'string' && printable.test(value)) headers[name] = value;
   }
-  return {
-    origin: model.origin,
-    path: model.basePath + path + model.queryString,
-    method: 'POST',
-    // The configuration's headers, and the key among them, go before anything of the client's.
-    headers: Object.assign(headers, model.requestHeaders),
-    body,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-  };
+  // The configuration's headers, and the key among them, go before anything of the client's.
+  Object.assign(headers, model.requestHeaders);
+  return { origin: model.origin, path: model.basePath + path + model.queryString, headers, body, timeoutMs };
 }
 
 const noMoreRetries: Readonly<Record<string, string>> = { 'x-should-retry': 'false' };

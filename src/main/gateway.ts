@@ -16,6 +16,7 @@ import { closesGracefully } from '../gateway/closing.ts';
 import { openClientKeys } from '../gateway/client-keys.ts';
 import { openControlLink } from '../gateway/control-link.ts';
 import { createFeedbackDesk } from '../gateway/feedback.ts';
+import { createProviderClient } from '../gateway/http/client.ts';
 import { loadMemory, saveMemory, type Memory } from '../gateway/memory-file.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { createRecorder } from '../gateway/recorder.ts';
@@ -65,7 +66,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
     log,
   );
   const recorder = createRecorder();
-  const upstream = new Agent({ connections: 256, pipelining: 1, keepAliveTimeout: 30_000 });
+  const providers = createProviderClient();
   const control = new Agent({ connections: 4 });
   const metrics = createGatewayMetrics({ connected: () => link.connected(), leased: table.leaseIsValid });
   worker?.registerMetrics(metrics.registry);
@@ -93,10 +94,10 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
     table,
     recorder,
     metrics,
-    agent: upstream,
+    providers,
     ids,
     ledger,
-    scoring: createScoring({ agent: upstream, recorder, rng: Math.random, log }),
+    scoring: createScoring({ agent: control, recorder, rng: Math.random, log }),
     bodies: createBodyReader(),
     rng: Math.random,
     wallClock: Date.now,
@@ -125,7 +126,8 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
       await graceful.close(30_000);
       await link.close();
       persistence.flush();
-      await Promise.all([upstream.close(), control.destroy()]);
+      providers.close();
+      await control.destroy();
     },
   };
 }
