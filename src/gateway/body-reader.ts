@@ -19,14 +19,16 @@ export function createBodyReader(): BodyReader {
       new Promise((resolve) => {
         const chunks: Buffer[] = [];
         let size = 0;
+        let isOver = false;
         function end(result: BodyRead): void {
+          if (isOver) return;
+          isOver = true;
           held -= size;
-          size = 0;
           chunks.length = 0;
-          request.off('data', onData);
           resolve(result);
         }
         function onData(chunk: Buffer): void {
+          if (isOver) return;
           size += chunk.length;
           held += chunk.length;
           if (size > maxBodyBytes) end('too-large');
@@ -35,8 +37,8 @@ export function createBodyReader(): BodyReader {
         }
         request.on('data', onData);
         request.on('end', () => end(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+        // After an error as well; after the end it comes too late to matter.
         request.on('close', () => end('aborted'));
-        request.on('error', () => end('aborted'));
       }),
   };
 }

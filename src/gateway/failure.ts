@@ -10,19 +10,23 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function sendRefusal(response: ServerResponse, refusal: Refusal, headers: Readonly<Record<string, string>> = {}): void {
+/** `raw`: further headers, name, value, name, value ... */
+export function sendRefusal(response: ServerResponse, refusal: Refusal, raw: readonly string[] = []): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
   const type = refusal.source === 'client' ? 'invalid_request_error' : 'api_error';
   const body = JSON.stringify({ error: { message: refusal.message, type, param: null, code: refusal.code } });
-  response.writeHead(refusal.status, {
-    ...headers,
-    ...refusal.headers,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'x-actuator-failure': refusal.source,
-  });
+  response.writeHead(refusal.status, [
+    ...raw,
+    ...Object.entries(refusal.headers ?? {}).flat(),
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'x-actuator-failure',
+    refusal.source,
+  ]);
   response.end(body);
 }

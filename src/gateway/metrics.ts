@@ -23,14 +23,16 @@ export interface GatewayMetrics {
 
 interface Series {
   readonly row: RoutingRow;
-  readonly ok: Counter.Internal;
-  readonly failed: Counter.Internal;
+  readonly labels: Record<Label, string>;
   readonly duration: Histogram.Internal<string>;
   readonly cost: Histogram.Internal<string>;
   readonly firstToken: Histogram.Internal<string>;
-  readonly inputTokens: Counter.Internal;
-  readonly outputTokens: Counter.Internal;
-  readonly unpriced: Counter.Internal;
+  inputTokens: number;
+  outputTokens: number;
+  retries: number;
+  recovered: number;
+  unpriced: number;
+  readonly errors: Record<string, number>;
 }
 
 const labels = ['service', 'model', 'deployment', 'route'] as const;
@@ -38,15 +40,9 @@ const labels = ['service', 'model', 'deployment', 'route'] as const;
 type Label = (typeof labels)[number];
 
 interface Instruments {
-  readonly requests: Counter<Label | 'status'>;
-  readonly errors: Counter<Label | 'class'>;
   readonly duration: Histogram<Label>;
   readonly cost: Histogram<Label>;
   readonly firstToken: Histogram<Label>;
-  readonly tokens: Counter<Label | 'direction'>;
-  readonly retries: Counter<Label>;
-  readonly recovered: Counter<Label>;
-  readonly unpriced: Counter<Label>;
   readonly excluded: Counter<'service' | 'deployment' | 'reason'>;
   readonly refused: Counter<'code'>;
   readonly skipped: Counter<'service'>;
@@ -57,43 +53,63 @@ function createInstruments(registry: Registry): Instruments {
     new Counter({ name, help, labelNames, registers: [registry] });
   const histogram = (name: string, help: string, buckets: number[]): Histogram<Label> =>
     new Histogram({ name, help, labelNames: labels, buckets, registers: [registry] });
+  const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
   return {
-    requests: counter('requests_total', 'Requests that count, by outcome.', [...labels, 'status']),
-    errors: counter('request_errors_total', 'Failed requests by class.', [...labels, 'class']),
-    duration: histogram('request_duration_seconds', 'Time to the last byte.', [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]),
-    firstToken: histogram(
-      'request_first_token_seconds',
-      'Time to the first byte of a streamed answer.',
-      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    ),
-    tokens: counter('request_tokens_total', 'Tokens that providers have reported.', [...labels, 'direction']),
-    retries: counter('request_retries_total', 'Attempts beyond the first.', labels),
-    recovered: counter('recovered_requests_total', 'Failed requests that a retry saved.', labels),
+    duration: histogram('request_duration_seconds', 'Time to the last byte.', seconds),
+    firstToken: histogram('request_first_token_seconds', 'Time to the first byte of a streamed answer.', seconds.slice(0, 8)),
     cost: histogram('request_cost_usd', 'Cost of priced requests.', [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1]),
-    unpriced: counter('unpriced_requests_total', 'Answered requests whose cost is unknown.', labels),
     excluded: counter('excluded_requests_total', 'Requests outside the error rate, by reason.', ['service', 'deployment', 'reason']),
     refused: counter('refused_requests_total', 'Requests refused by the gateway, by code.', ['code']),
     skipped: counter('rule_errors_total', 'Routing rules skipped because a field was missing.', ['service']),
   };
 }
 
-function labelsOf({ service, model, variant, route }: BucketKey): Record<Label, string> {
-  return { service, model, deployment: variant, route };
+type Tell = (extra: Readonly<Record<string, string>>, value: number) => void;
+
+/** Counted as plain numbers at each request, and given to the registry when somebody scrapes. */
+function addCounters(registry: Registry, all: () => Iterable<Series>): void {
+  const counter = (name: string, help: string, extra: readonly string[], read: (series: Series, tell: Tell) => void): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labels, ...extra],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const series of all()) read(series, (more, value) => this.inc({ ...series.labels, ...more }, value));
+      },
+    });
+  };
+  counter('requests_total', 'Requests that count, by outcome.', ['status'], ({ row }, tell) => {
+    tell({ status: 'ok' }, row.requests - row.errors);
+    tell({ status: 'error' }, row.errors);
+  });
+  counter('request_errors_total', 'Requests whose first attempt failed, by class.', ['class'], ({ errors }, tell) => {
+    for (const [name, count] of Object.entries(errors)) tell({ class: name }, count);
+  });
+  counter('request_tokens_total', 'Tokens that providers have reported.', ['direction'], ({ inputTokens, outputTokens }, tell) => {
+    tell({ direction: 'input' }, inputTokens);
+    tell({ direction: 'output' }, outputTokens);
+  });
+  counter('request_retries_total', 'Attempts beyond the first.', [], ({ retries }, tell) => tell({}, retries));
+  counter('recovered_requests_total', 'Failed requests that a retry saved.', [], ({ recovered }, tell) => tell({}, recovered));
+  counter('unpriced_requests_total', 'Answered requests whose cost is unknown.', [], ({ unpriced }, tell) => tell({}, unpriced));
 }
 
-/** Labels are resolved once for each series: that is most of what an increment costs. */
 function createSeries(instruments: Instruments, key: BucketKey): Series {
-  const values = labelsOf(key);
+  const values = { service: key.service, model: key.model, deployment: key.variant, route: key.route };
   return {
     row: { service: key.service, variant: key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
-    ok: instruments.requests.labels({ ...values, status: 'ok' }),
-    failed: instruments.requests.labels({ ...values, status: 'error' }),
+    labels: values,
     duration: instruments.duration.labels(values),
     cost: instruments.cost.labels(values),
     firstToken: instruments.firstToken.labels(values),
-    inputTokens: instruments.tokens.labels({ ...values, direction: 'input' }),
-    outputTokens: instruments.tokens.labels({ ...values, direction: 'output' }),
-    unpriced: instruments.unpriced.labels(values),
+    inputTokens: 0,
+    outputTokens: 0,
+    retries: 0,
+    recovered: 0,
+    unpriced: 0,
+    errors: {},
   };
 }
 
@@ -118,33 +134,34 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
     return series;
   }
 
+  addCounters(registry, () => known.values());
   return {
-    finished(key, outcome) {
-      const series = seriesOf(key);
-      series.row.requests++;
-      if (outcome.latencyMs !== null) series.duration.observe(outcome.latencyMs / 1000);
-      if (outcome.firstTokenMs !== null) series.firstToken.observe(outcome.firstTokenMs / 1000);
-      if (outcome.failure === null) series.ok.inc();
-      else {
-        series.row.errors++;
-        series.failed.inc();
-        instruments.errors.inc({ ...labelsOf(key), class: outcome.failure });
-      }
-      if (outcome.usage !== null) {
-        series.inputTokens.inc(outcome.usage.inputTokens);
-        series.outputTokens.inc(outcome.usage.outputTokens);
-      }
-      if (outcome.retries > 0) instruments.retries.inc(labelsOf(key), outcome.retries);
-      if (outcome.recovered) instruments.recovered.inc(labelsOf(key));
-      if (outcome.costUsd !== null) series.cost.observe(outcome.costUsd);
-      else if (outcome.failure === null) series.unpriced.inc();
-    },
+    finished: (key, outcome) => count(seriesOf(key), outcome),
     excluded: (key, reason) => instruments.excluded.inc({ service: key.service, deployment: key.variant, reason }),
     refused: (code) => instruments.refused.inc({ code }),
     rulesSkipped: (service, count) => instruments.skipped.inc({ service }, count),
     routing: () => [...known.values()].map(({ row }) => row),
     registry,
   };
+}
+
+function count(series: Series, outcome: Outcome): void {
+  const { failure, usage, costUsd, recovered } = outcome;
+  series.row.requests++;
+  if (outcome.latencyMs !== null) series.duration.observe(outcome.latencyMs / 1000);
+  if (outcome.firstTokenMs !== null) series.firstToken.observe(outcome.firstTokenMs / 1000);
+  if (failure !== null) {
+    series.row.errors++;
+    series.errors[failure] = (series.errors[failure] ?? 0) + 1;
+  }
+  if (usage !== null) {
+    series.inputTokens += usage.inputTokens;
+    series.outputTokens += usage.outputTokens;
+  }
+  series.retries += outcome.retries;
+  if (recovered) series.recovered++;
+  if (costUsd !== null) series.cost.observe(costUsd);
+  else if (failure === null || recovered) series.unpriced++;
 }
 
 function gauge(name: string, help: string, read: () => boolean, registry: Registry): void {

@@ -4,7 +4,6 @@ import { isObject } from '../base/json.ts';
 import type { Rng } from '../base/random.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { suggestion } from '../base/text.ts';
-import { shortDigest } from '../domain/config/digest.ts';
 import type { KeySource } from '../domain/traffic/request-key.ts';
 import type { AssignmentTable, Choice } from './assignment-table.ts';
 import { callProvider, type AttemptsResult } from './attempts.ts';
@@ -92,13 +91,7 @@ async function forward(deps: ModelRequestDeps, job: Job, request: IncomingMessag
   const { endpoint, choice, route, source } = job;
   const { variant, service } = choice;
   const now = deps.wallClock();
-  const replyHeaders = {
-    'x-actuator-request-id': deps.ids.issue(route.revisionCode, 'g', now),
-    'x-actuator-service': service,
-    'x-actuator-variant': variant.name,
-    'x-actuator-revision': `${variant.commit.slice(0, 12)}+${shortDigest(variant.digest)}`,
-    'x-actuator-model': route.model.name,
-  };
+  const replyHeaders = ['x-actuator-request-id', deps.ids.issue(route.revisionCode, 'g', now), ...route.replyHeaders];
   const { body, tokenLimit } = outgoing(endpoint, source.body, variant, route);
   if (variant.template !== null) applyTemplate(endpoint, body, variant.template, templateValues(variant.template, endpoint, source, now));
   const refusal = overloaded(deps, job) ?? overBudget(deps, job, now) ?? fitCost(endpoint, body, route, variant.costControls, tokenLimit);
@@ -163,7 +156,7 @@ function refuseCounted(
   { route, choice }: Job,
   refusal: Refusal,
   response: ServerResponse,
-  replyHeaders: Readonly<Record<string, string>>,
+  replyHeaders: readonly string[],
 ): void {
   deps.metrics.refused(refusal.code);
   if (refusal.code === 'budget_exhausted') {

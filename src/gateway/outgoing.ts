@@ -52,8 +52,7 @@ export function applyTemplate(endpoint: Endpoint, body: Body, template: Template
   if (template.variables.has('question')) endpoint.replaceQuestion(body, text);
   else endpoint.instruct(body, text);
   if (!isObject(body['metadata'])) return;
-  const used = new Set([...template.variables].map((variable) => variable.replace(/^metadata\./, '')));
-  const rest = Object.entries(body['metadata']).filter(([key]) => !used.has(key));
+  const rest = Object.entries(body['metadata']).filter(([key]) => !template.fields.has(key));
   if (rest.length === 0) delete body['metadata'];
   else body['metadata'] = Object.fromEntries(rest);
 }

@@ -1,6 +1,6 @@
 /** What routing conditions and templates can see of a request. */
 import { isObject } from '../base/json.ts';
-import type { Template, TemplateVariable } from '../domain/config/template.ts';
+import { fieldOf, type Template, type TemplateVariable } from '../domain/config/template.ts';
 import type { ConditionInput } from '../domain/routing/conditions.ts';
 import { sessionIdOf, userIdOf, type KeySource } from '../domain/traffic/request-key.ts';
 import type { ServedRoute, ServedVariant } from './served.ts';
@@ -14,7 +14,7 @@ export function conditionInput(endpoint: Endpoint, source: KeySource): Condition
   const limit = endpoint.tokenLimits.map((field) => body[field]).find((value) => typeof value === 'number');
   const budget = source.header('x-actuator-cost-budget');
   return {
-    task: Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, numeric(key, value)])),
+    task: taskOf(metadata),
     request: {
       stream: body['stream'] === true,
       message_count: texts.length,
@@ -27,9 +27,14 @@ export function conditionInput(endpoint: Endpoint, source: KeySource): Condition
   };
 }
 
-function numeric(key: string, value: unknown): unknown {
-  const isNumber = key === 'latency_budget' || key === 'quality_required';
-  return isNumber && typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value;
+function taskOf(metadata: Readonly<Body>): Readonly<Body> {
+  const task: Body = { ...metadata };
+  for (const key of ['latency_budget', 'quality_required']) if (typeof task[key] === 'string') task[key] = numeric(task[key]);
+  return task;
+}
+
+function numeric(text: string): number | string {
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function withText(key: string, value: unknown): Record<string, string> {
@@ -76,7 +81,7 @@ function valueOf(variable: TemplateVariable, endpoint: Endpoint, source: KeySour
     case 'session_id':
       return sessionIdOf(source);
     default:
-      return ownText(source.body, variable.replace(/^metadata\./, ''));
+      return ownText(source.body, fieldOf(variable));
   }
 }
 

@@ -1,5 +1,6 @@
 /** An assignment, compiled: what a request needs is looked up, parsed and joined once, not at every request. */
 import { refuse, ok, type Result } from '../base/result.ts';
+import { shortDigest } from '../domain/config/digest.ts';
 import { parseTemplate, type Template } from '../domain/config/template.ts';
 import { compileCondition, type Condition } from '../domain/routing/conditions.ts';
 import type { Variants } from '../domain/traffic/split.ts';
@@ -24,6 +25,8 @@ export interface ServedModel extends AssignmentServedModel {
   readonly queryString: string;
   /** Key included: never shown to anybody but the provider. */
   readonly requestHeaders: Readonly<Record<string, string>>;
+  /** The same, as they are written. */
+  readonly headerText: string;
 }
 
 export interface ServedRoute {
@@ -36,6 +39,8 @@ export interface ServedRoute {
   readonly series: BucketKey;
   /** First part of the request ids: says all that feedback needs to know. */
   readonly revisionCode: string;
+  /** What each reply says of itself, name, value, name, value ...; the request id comes besides. */
+  readonly replyHeaders: readonly string[];
 }
 
 export interface ServedVariant {
@@ -87,7 +92,14 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
     const model = modelOf(modelName, serving, environment, problems);
     const { service, deployment_id: deploymentId, generation } = assignment;
     const series = { service, variant: variant.name, digest: variant.digest, deploymentId, generation, model: modelName, route: name };
-    return { name, condition, model, parameters, series, revisionCode: revisionCode(series) };
+    const revision = `${variant.commit.slice(0, 12)}+${shortDigest(variant.digest)}`;
+    const replyHeaders = Object.entries({
+      'x-actuator-service': service,
+      'x-actuator-variant': variant.name,
+      'x-actuator-revision': revision,
+      'x-actuator-model': modelName,
+    }).flat();
+    return { name, condition, model, parameters, series, revisionCode: revisionCode(series), replyHeaders };
   };
   const rules = serving.rules.map((rule, index): ServedRoute => {
     const condition = compileCondition(rule.condition);
@@ -141,17 +153,21 @@ function prepareModel(name: string, model: AssignmentServedModel, environment: E
       `${model.api_key_env} in the gateway's environment is no key: it has spaces, line ends or other characters that no header takes`,
     );
   const query = new URLSearchParams(model.query).toString();
+  const requestHeaders: Record<string, string> = {
+    'content-type': 'application/json',
+    'user-agent': 'actuator-gateway',
+    ...model.headers,
+    ...(key === null ? {} : model.auth_header === null ? { authorization: `Bearer ${key}` } : { [model.auth_header]: key }),
+  };
   return {
     ...model,
     name,
     origin: base.origin,
     basePath: base.pathname.replace(/\/$/, ''),
     queryString: query === '' ? '' : `?${query}`,
-    requestHeaders: {
-      'content-type': 'application/json',
-      'user-agent': 'actuator-gateway',
-      ...model.headers,
-      ...(key === null ? {} : model.auth_header === null ? { authorization: `Bearer ${key}` } : { [model.auth_header]: key }),
-    },
+    requestHeaders,
+    headerText: Object.entries(requestHeaders)
+      .map(([header, value]) => `${header}: ${value}\r\n`)
+      .join(''),
   };
 }

@@ -28,8 +28,13 @@ interface Portion {
   state: 'open' | 'shipped' | 'arrived';
 }
 
-export function dayOf(now: number): string {
-  return new Date(now).toISOString().slice(0, 10);
+let known = { number: -1, text: '' };
+
+/** The day changes once a day, and is asked for at each request. */
+function dayOf(now: number): string {
+  const number = Math.floor(now / 86_400_000);
+  if (number !== known.number) known = { number, text: new Date(now).toISOString().slice(0, 10) };
+  return known.text;
 }
 
 export function createSpendingLedger(): SpendingLedger {

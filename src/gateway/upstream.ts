@@ -5,7 +5,7 @@ import type { Exchange, ExchangeHandler, ProviderClient, ProviderRequest } from 
 import type { ResponseHead } from './http/response-parser.ts';
 import type { Usage } from './recorder.ts';
 import type { ServedModel } from './served.ts';
-import { failureOfStatus, passedHeaders, retryable, type Retryable } from './upstream-answer.ts';
+import { failureOfStatus, passHeaders, retryable, type Retryable } from './upstream-answer.ts';
 import { createTail, isWhole, usageOf, withoutUsageEvent } from './usage.ts';
 
 export interface UpstreamOrder {
@@ -16,8 +16,8 @@ export interface UpstreamOrder {
   readonly stream: boolean;
   /** We asked for usage in the stream, and the client did not. */
   readonly hidesUsage: boolean;
-  /** Headers of ours on the reply. */
-  readonly replyHeaders: Readonly<Record<string, string>>;
+  /** Headers of ours on the reply: name, value, name, value ... */
+  readonly replyHeaders: readonly string[];
   /** Bytes of the answer to keep; 0: none. */
   readonly capture: number;
 }
@@ -96,8 +96,13 @@ class Attempt implements ExchangeHandler {
     this.#request = request;
     this.#response = response;
     this.#resolve = resolve;
-    this.#deadline = setTimeout(() => this.#giveUp('timeout'), order.timeoutMs * deadlineFactor);
+    // One timer for each length, whatever the number of requests: Node keeps those of equal length in one list.
+    this.#deadline = setTimeout(expire, order.timeoutMs * deadlineFactor, this);
     response.on('close', this.#onClose);
+  }
+
+  expire(): void {
+    this.#giveUp('timeout');
   }
 
   begins(exchange: Exchange): void {
@@ -116,9 +121,12 @@ class Attempt implements ExchangeHandler {
     const { stream, hidesUsage, replyHeaders } = this.#order;
     this.#refusal = this.#rules.mayRetry && status >= 400 ? retryable(status, headers) : null;
     if (this.#refusal !== null) return;
-    this.#isEncoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity';
-    const last = status >= 400 && this.#rules.tellsNotToRetry ? noMoreRetries : {};
-    this.#response.writeHead(status, { ...passedHeaders(headers, hidesUsage), ...replyHeaders, ...last });
+    const encoding = headers.get('content-encoding');
+    this.#isEncoded = encoding !== undefined && encoding !== 'identity';
+    const raw = [...replyHeaders];
+    passHeaders(headers, hidesUsage, raw);
+    if (status >= 400 && this.#rules.tellsNotToRetry) replaceRetryAdvice(raw);
+    this.#response.writeHead(status, raw);
     // Status and headers leave at once: a stream's client may wait for them.
     if (stream) this.#response.flushHeaders();
   }
@@ -205,24 +213,31 @@ class Attempt implements ExchangeHandler {
   };
 }
 
+function expire(attempt: Attempt): void {
+  attempt.expire();
+}
+
 /** Other characters could be read as something else by the provider. */
 const printable = /^[ -~]*$/;
 
 function providerRequest({ model, path, body, timeoutMs }: UpstreamOrder, request: IncomingMessage): ProviderRequest {
-  const headers: Record<string, string> = {};
+  // None of them can be one of the configuration's: the schema keeps those names from it.
+  let headers = model.headerText;
   for (const name of forwardedHeaders) {
     const value = request.headers[name];
-    if (typeof value === 'string' && printable.test(value)) headers[name] = value;
+    if (typeof value === 'string' && printable.test(value)) headers += `${name}: ${value}\r\n`;
   }
-  // The configuration's headers, and the key among them, go before anything of the client's.
-  Object.assign(headers, model.requestHeaders);
   return { origin: model.origin, path: model.basePath + path + model.queryString, headers, body, timeoutMs };
 }
 
-const noMoreRetries: Readonly<Record<string, string>> = { 'x-should-retry': 'false' };
+function replaceRetryAdvice(raw: string[]): void {
+  const at = raw.indexOf('x-should-retry');
+  if (at >= 0) raw[at + 1] = 'false';
+  else raw.push('x-should-retry', 'false');
+}
 
 function replyToFailure(response: ServerResponse, failure: string, order: UpstreamOrder, rules: AttemptRules): void {
-  const headers = { ...order.replyHeaders, ...(rules.tellsNotToRetry ? noMoreRetries : {}) };
+  const headers = [...order.replyHeaders, ...(rules.tellsNotToRetry ? ['x-should-retry', 'false'] : [])];
   const status = failure === 'timeout' ? 504 : 502;
   sendRefusal(response, { status, code: failure, message: explain(failure, order), source: 'provider' }, headers);
 }

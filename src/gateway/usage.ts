@@ -85,10 +85,10 @@ export function priceOf(prices: AssignmentPrices | null, usage: Usage | null): n
 
 /**
  * Whether an answer with a good status is one: a stream came to its end (`[DONE]`, a finish reason, or the completed event of the
- * responses API), any other answer is a JSON object to its last brace.
+ * responses API), any other answer is a JSON object to its last brace, give or take a line end.
  */
 export function isWhole(tail: string, isStream: boolean): boolean {
-  if (!isStream) return tail.trimEnd().endsWith('}');
+  if (!isStream) return tail.lastIndexOf('}') >= tail.length - 3;
   return tail.includes('[DONE]') || /"finish_reason"\s*:\s*"/.test(tail) || /"type"\s*:\s*"response\.(completed|incomplete)"/.test(tail);
 }
 

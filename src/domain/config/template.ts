@@ -12,6 +12,8 @@ export type TemplateVariable = (typeof templateVariables)[number] | `metadata.${
 export interface Template {
   readonly parts: readonly (string | { readonly variable: TemplateVariable })[];
   readonly variables: ReadonlySet<TemplateVariable>;
+  /** Where the request's own fields are read from: `metadata.x` is the field x. */
+  readonly fields: ReadonlySet<string>;
 }
 
 function isVariable(name: string): name is TemplateVariable {
@@ -35,7 +37,14 @@ export function parseTemplate(text: string): Result<Template, readonly string[]>
     } else problems.push(`template variable "{${name}}" is not known.${suggestion(name, templateVariables)}`);
   }
   parts.push(text.slice(last));
-  return problems.length > 0 ? refuse(problems) : ok({ parts: parts.filter((part) => part !== ''), variables });
+  return problems.length > 0
+    ? refuse(problems)
+    : ok({ parts: parts.filter((part) => part !== ''), variables, fields: new Set([...variables].map(fieldOf)) });
+}
+
+/** The field of the request's metadata that gives the variable. */
+export function fieldOf(variable: TemplateVariable): string {
+  return variable.startsWith('metadata.') ? variable.slice(9) : variable;
 }
 
 /** A variable without a value becomes empty text. */

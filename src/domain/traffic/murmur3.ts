@@ -5,9 +5,7 @@ let scratch = new Uint8Array(1024);
 
 /** An unsigned 32-bit number. Source: Austin Appleby, MurmurHash3.cpp (public domain). */
 export function murmur3(text: string, seed = 0): number {
-  // At most three bytes a UTF-16 unit.
-  if (text.length * 3 > scratch.length) scratch = new Uint8Array(text.length * 3);
-  const { written: length } = encoder.encodeInto(text, scratch);
+  const length = encode(text);
   let hash = seed;
   const whole = length & ~3;
   for (let i = 0; i < whole; i += 4) {
@@ -19,6 +17,18 @@ export function murmur3(text: string, seed = 0): number {
   for (let i = length - 1; i >= whole; i--) rest = (rest << 8) | byte(i);
   if (length > whole) hash ^= scramble(rest);
   return finalMix(hash ^ length);
+}
+
+/** Into `scratch`; the number of bytes. Keys are nearly always ASCII, and for them a loop is ten times as fast as the encoder. */
+function encode(text: string): number {
+  // At most three bytes a UTF-16 unit.
+  if (text.length * 3 > scratch.length) scratch = new Uint8Array(text.length * 3);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return encoder.encodeInto(text, scratch).written;
+    scratch[i] = code;
+  }
+  return text.length;
 }
 
 function byte(index: number): number {

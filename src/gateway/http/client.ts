@@ -12,8 +12,8 @@ export interface ProviderRequest {
   readonly origin: string;
   /** With its query. */
   readonly path: string;
-  /** Printable ASCII only. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** As they are written, each ended by CR LF; printable ASCII only, without host and length. */
+  readonly headers: string;
   readonly body: string;
   /** Longest wait for a connection, for the first byte, and between two, in milliseconds. */
   readonly timeoutMs: number;
@@ -49,7 +49,7 @@ export function createProviderClient(): ProviderClient {
     send(request, handler) {
       let origin = origins.get(request.origin);
       if (origin === undefined) origins.set(request.origin, (origin = new Origin(request.origin)));
-      const job = new Job(request, handler, origin);
+      const job = new Job(request, handler);
       origin.start(job);
       return job;
     },
@@ -220,16 +220,14 @@ class Job implements Exchange {
   #patience: NodeJS.Timeout | undefined;
   #stopWaiting: (() => void) | undefined;
 
-  constructor(request: ProviderRequest, handler: ExchangeHandler, _origin: Origin) {
+  constructor(request: ProviderRequest, handler: ExchangeHandler) {
     this.request = request;
     this.handler = handler;
   }
 
   text(host: string): string {
     const { path, headers, body } = this.request;
-    let head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
-    for (const name in headers) head += `${name}: ${headers[name] ?? ''}\r\n`;
-    return `${head}\r\n${body}`;
+    return `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
   }
 
   waitsFor(stop: () => void): void {

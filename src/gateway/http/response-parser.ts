@@ -4,9 +4,11 @@
  */
 export interface ResponseHead {
   readonly status: number;
-  /** Names in lower case; of repeated ones the values joined by a comma. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: ResponseHeaders;
 }
+
+/** Names in lower case; of repeated ones the values joined by a comma. */
+export type ResponseHeaders = ReadonlyMap<string, string>;
 
 export interface ResponseSink {
   onHead(head: ResponseHead): void;
@@ -105,8 +107,8 @@ export class ResponseParser {
     return end + headEnd.length;
   }
 
-  #begin(status: number, version: string, headers: Readonly<Record<string, string>>): void {
-    const connection = (headers['connection'] ?? '').toLowerCase();
+  #begin(status: number, version: string, headers: ResponseHeaders): void {
+    const connection = headers.get('connection')?.toLowerCase() ?? '';
     this.#isPersistent = version === '1.1' ? !connection.includes('close') : connection.includes('keep-alive');
     const framing = framingOf(status, headers);
     this.#state = framing === 'chunked' ? 'chunk-size' : framing === 'until-close' ? 'until-close' : 'length';
@@ -153,30 +155,46 @@ export class ResponseParser {
   }
 }
 
-function parseHead(head: string): { status: number; version: string; headers: Record<string, string> } {
-  const [first = '', ...lines] = head.split('\r\n');
-  const [, version, status] = /^HTTP\/(1\.[01]) ([1-9]\d{2})(?: [^\r\n\0]*)?$/.exec(first) ?? [];
+const firstLine = /^HTTP\/(1\.[01]) ([1-9]\d{2})(?: .*)?$/;
+// eslint-disable-next-line no-control-regex -- these are what is looked for
+const strayControl = /[\0\r]/;
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Names as providers write them, checked and in lower case: the same few come with every response. */
+const knownNames = new Map<string, string>();
+const mostNames = 500;
+
+function lowerName(written: string): string {
+  const known = knownNames.get(written);
+  if (known !== undefined) return known;
+  // Also refuses folded lines and spaces before the colon.
+  if (!headerName.test(written)) throw new ResponseError('a header has no proper name');
+  const lower = written.toLowerCase();
+  if (knownNames.size < mostNames) knownNames.set(written, lower);
+  return lower;
+}
+
+function parseHead(head: string): { status: number; version: string; headers: ResponseHeaders } {
+  const lines = head.split('\r\n');
+  const [, version, status] = firstLine.exec(lines[0] ?? '') ?? [];
   if (version === undefined) throw new ResponseError('the peer does not speak HTTP/1.1');
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
+  const headers = new Map<string, string>();
+  for (let i = 1; i < lines.length; i++) {
+    const line = lines[i] ?? '';
+    if (strayControl.test(line) || line.includes('\n')) throw new ResponseError('a header holds control characters');
     const colon = line.indexOf(':');
-    const name = line.slice(0, colon).toLowerCase();
-    // Also refuses folded lines and spaces before the colon.
-    if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw new ResponseError('a header has no proper name');
+    const name = lowerName(line.slice(0, Math.max(0, colon)));
     const value = line.slice(colon + 1).trim();
-    // eslint-disable-next-line no-control-regex -- these are what is looked for
-    if (/[\0\r\n]/.test(value)) throw new ResponseError(`the header ${name} holds control characters`);
-    if (name === '__proto__') continue;
-    const known = headers[name];
-    headers[name] = known === undefined ? value : `${known}, ${value}`;
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   return { status: Number(status), version, headers };
 }
 
 /** Bytes of the body, or how its end is found (RFC 9112, 6.3). */
-function framingOf(status: number, headers: Readonly<Record<string, string>>): number | 'chunked' | 'until-close' {
-  const coding = headers['transfer-encoding'];
-  const length = headers['content-length'];
+function framingOf(status: number, headers: ResponseHeaders): number | 'chunked' | 'until-close' {
+  const coding = headers.get('transfer-encoding');
+  const length = headers.get('content-length');
   if (coding !== undefined && length !== undefined) throw new ResponseError('the response has two lengths');
   if (status === 204 || status === 304) return 0;
   if (coding !== undefined) {
