@@ -71,7 +71,7 @@ export interface ControlPlane {
 
 export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const parts = assemble(deps);
-  const { engine, judging, intake, spending, fleet, assignments, followUp, workers } = parts;
+  const { engine, judging, intake, spending, fleet, followUp, workers } = parts;
 
   async function start(): Promise<void> {
     await engine.load();
@@ -109,19 +109,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       fleet.renewLeases();
       await deps.store.put('gateways', JSON.stringify(fleet.known()));
     },
-    async connectGateway(gateway, send) {
-      // Connected first, told afterwards: a change in between reaches it, and an older assignment that comes late is ignored.
-      const disconnect = fleet.connect(gateway, send);
-      for (const { service } of engine.states()) {
-        const state = engine.state(service);
-        const assignment = state === undefined ? null : await assignments.of(state);
-        if (assignment !== null) send({ event: 'assignment', data: assignment });
-      }
-      for (const data of spending.reports(deps.clock.now())) send({ event: 'spending', data });
-      send({ event: 'request-id-key', data: { key: deps.requestIdKey } });
-      send(leaseMessage);
-      return disconnect;
-    },
+    connectGateway: (gateway, send) => connectGateway(deps, parts, gateway, send),
     acknowledge: (answer) => acknowledge(deps, parts, answer),
     takeBuckets(batch) {
       fleet.heardFrom(batch.gateway);
@@ -138,6 +126,25 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       await Promise.all(Object.values(workers).map((worker) => worker.stop()));
     },
   };
+}
+
+async function connectGateway(
+  deps: ControlPlaneDeps,
+  { engine, fleet, assignments, spending }: Parts,
+  gateway: string,
+  send: (message: StreamMessage) => void,
+): Promise<() => void> {
+  // Connected first, told afterwards: a change in between reaches it, and an older assignment that comes late is ignored.
+  const disconnect = fleet.connect(gateway, send);
+  for (const { service } of engine.states()) {
+    const state = engine.state(service);
+    const assignment = state === undefined ? null : await assignments.of(state);
+    if (assignment !== null) send({ event: 'assignment', data: assignment });
+  }
+  for (const data of spending.reports(deps.clock.now())) send({ event: 'spending', data });
+  send({ event: 'request-id-key', data: { key: deps.requestIdKey } });
+  send(leaseMessage);
+  return disconnect;
 }
 
 interface Parts {
@@ -207,7 +214,7 @@ function createMeasuring(
   const spending = createSpending({ store, notifier, limitsOf: async (service) => (await inForce(service))?.cost_controls ?? null });
   const quality = createQualityWatch({
     notifier,
-    traffic: judging.traffic,
+    traffic: (service) => judging.traffic(service),
     floorOf: async (service) => (await inForce(service))?.min_quality_score ?? null,
   });
   return { spending, intake: createIntake({ store, clock, judging, spending, quality }) };

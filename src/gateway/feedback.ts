@@ -77,12 +77,18 @@ function problemOf(feedback: Feedback, issued: IssuedRequest, now: number): Refu
   if (value === undefined && feedback.comment === undefined) return refusal(400, 'empty_feedback', 'Give a value, a comment, or both.');
   if (now - issued.at > longestFeedbackAgeMs) return refusal(400, 'feedback_too_late', 'The answer is more than 24 hours old.');
   if (metric === 'judged_quality') return refusal(400, 'reserved_metric', 'judged_quality is what the judge model says; use another name.');
-  if (metric === 'quality_score' && typeof value === 'number' && (value < 0 || value > 1))
+  return metric === 'error' ? errorProblem(feedback, issued) : valueProblem(feedback);
+}
+
+function valueProblem(feedback: Feedback): Refusal | null {
+  const { value } = feedback;
+  if (metricOf(feedback) === 'quality_score' && typeof value === 'number' && (value < 0 || value > 1))
     return refusal(400, 'out_of_range', `quality_score goes from 0 to 1, and is ${value}.`);
-  if (metric !== 'error') {
-    const stray = feedback.latency_ms ?? feedback.input_tokens ?? feedback.output_tokens;
-    return stray === undefined ? null : refusal(400, 'stray_field', 'latency_ms and tokens go with metric_name "error" only.');
-  }
+  const stray = feedback.latency_ms ?? feedback.input_tokens ?? feedback.output_tokens;
+  return stray === undefined ? null : refusal(400, 'stray_field', 'latency_ms and tokens go with metric_name "error" only.');
+}
+
+function errorProblem({ value }: Feedback, issued: IssuedRequest): Refusal | null {
   if (typeof value !== 'boolean') return refusal(400, 'out_of_range', 'error is true or false.');
   if (issued.kind !== 'o') return refusal(400, 'measured_here', 'This request went through a gateway, which has counted it already.');
   return null;

@@ -39,7 +39,7 @@ function limitTokens(endpoint: Endpoint, body: Body, variant: ServedVariant, rou
 }
 
 export function setTokenLimit(endpoint: Endpoint, body: Body, route: ServedRoute, limit: number): void {
-  for (const field of endpoint.tokenLimits) delete body[field];
+  for (const field of endpoint.tokenLimits) body[field] = undefined;
   const field = endpoint.tokenLimits.includes(route.model.token_limit_parameter)
     ? route.model.token_limit_parameter
     : endpoint.tokenLimits[0];

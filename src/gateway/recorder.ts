@@ -162,6 +162,10 @@ function add(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): v
   if (outcome.recovered) bucket.recovered++;
   if (costUsd !== null) recordMoment(bucket.cost, costUsd);
   else if (failure === null || outcome.recovered) bucket.unpriced++;
+  addIdentity(bucket, outcome, identity);
+}
+
+function addIdentity(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): void {
   if (identity.isUnkeyed) bucket.unkeyed++;
   if (identity.newKey !== null) bucket.newKeys.push(identity.newKey);
   if (identity.shard !== null) addToShard(bucket.shards, identity.shard, outcome);

@@ -58,7 +58,7 @@ export interface ServedVariant {
   /** As written, for applications that fill it in themselves. */
   readonly promptTemplate: string | null;
   /** In order; the last one has no condition. */
-  readonly routes: Variants<ServedRoute>;
+  readonly routes: readonly [...ServedRoute[], ServedRoute];
 }
 
 export interface Scorer extends Omit<AssignmentQualityJudge, 'model'> {
@@ -106,7 +106,7 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
     if (!condition.ok) problems.push(`${variant.name}: rule ${index + 1}: ${condition.error}`);
     return route(`rule-${index + 1}`, condition.ok ? condition.value : null, rule.model, { ...serving.parameters, ...rule.parameters });
   });
-  const [first, ...rest] = [...rules, route('default', null, serving.default_model, serving.parameters)];
+  const fallback = route('default', null, serving.default_model, serving.parameters);
   return {
     name: variant.name,
     weight: variant.weight,
@@ -120,7 +120,7 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
     qualitySampleRate: serving.quality_sample_rate,
     template: template?.ok === true ? template.value : null,
     promptTemplate: serving.prompt_template,
-    routes: [first as ServedRoute, ...rest],
+    routes: [...rules, fallback],
   };
 }
 

@@ -6,6 +6,7 @@ import type { ResponseHead } from './http/response-parser.ts';
 import type { Usage } from './recorder.ts';
 import type { ServedModel } from './served.ts';
 import { failureOfStatus, passHeaders, retryable, type Retryable } from './upstream-answer.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { createTail, isWhole, usageOf, withoutUsageEvent } from './usage.ts';
 
 export interface UpstreamOrder {
@@ -70,6 +71,7 @@ class Attempt implements ExchangeHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #resolve: (result: Answered | Retryable) => void;
+  readonly #writer: AnswerWriter;
   readonly #tail = createTail();
   readonly #captured: Buffer[] = [];
   #capturedBytes = 0;
@@ -81,7 +83,8 @@ class Attempt implements ExchangeHandler {
   #refusalBytes = 0;
   #isSettled = false;
   #exchange: Exchange | undefined;
-  readonly #deadline: NodeJS.Timeout;
+  /** Of the whole answer. No timer: as long as nothing comes, the wait for the next byte ends it. */
+  readonly #deadline: number;
   #stall: NodeJS.Timeout | undefined;
 
   constructor(
@@ -95,14 +98,10 @@ class Attempt implements ExchangeHandler {
     this.#rules = rules;
     this.#request = request;
     this.#response = response;
+    this.#writer = new AnswerWriter(request, response);
     this.#resolve = resolve;
-    // One timer for each length, whatever the number of requests: Node keeps those of equal length in one list.
-    this.#deadline = setTimeout(expire, order.timeoutMs * deadlineFactor, this);
+    this.#deadline = performance.now() + order.timeoutMs * deadlineFactor;
     response.on('close', this.#onClose);
-  }
-
-  expire(): void {
-    this.#giveUp('timeout');
   }
 
   begins(exchange: Exchange): void {
@@ -126,7 +125,7 @@ class Attempt implements ExchangeHandler {
     const raw = [...replyHeaders];
     passHeaders(headers, hidesUsage, raw);
     if (status >= 400 && this.#rules.tellsNotToRetry) replaceRetryAdvice(raw);
-    this.#response.writeHead(status, raw);
+    this.#writer.head(status, raw);
     // Status and headers leave at once: a stream's client may wait for them.
     if (stream) this.#response.flushHeaders();
   }
@@ -140,7 +139,10 @@ class Attempt implements ExchangeHandler {
   onEnd(): void {
     if (this.#isSettled) return;
     if (this.#refusal !== null) this.#settle(this.#refusal);
-    else this.#response.end(() => this.#answered(this.#status >= 400 ? failureOfStatus(this.#status) : null));
+    else {
+      this.#writer.end();
+      this.#answered(this.#status >= 400 ? failureOfStatus(this.#status) : null);
+    }
   }
 
   onError(kind: 'timeout' | 'connect'): void {
@@ -148,14 +150,19 @@ class Attempt implements ExchangeHandler {
   }
 
   #pass(chunk: Buffer): void {
-    this.#firstByteAt ??= performance.now();
+    const now = performance.now();
+    if (now > this.#deadline) {
+      this.#giveUp('timeout');
+      return;
+    }
+    this.#firstByteAt ??= now;
     this.#tail.push(chunk);
     if (this.#capturedBytes < this.#order.capture) {
       this.#captured.push(chunk);
       this.#capturedBytes += chunk.length;
     }
     const sent = this.#order.hidesUsage ? withoutUsageEvent(chunk) : chunk;
-    if (sent.length === 0 || this.#response.write(sent)) return;
+    if (sent.length === 0 || this.#writer.write(sent)) return;
     this.#exchange?.pause();
     this.#stall = setTimeout(() => this.#leave('client_stalled'), stallMs);
     this.#response.once('drain', () => {
@@ -166,7 +173,6 @@ class Attempt implements ExchangeHandler {
 
   #settle(result: Answered | Retryable): void {
     this.#isSettled = true;
-    clearTimeout(this.#deadline);
     clearTimeout(this.#stall);
     this.#response.off('close', this.#onClose);
     this.#resolve(result);
@@ -211,10 +217,6 @@ class Attempt implements ExchangeHandler {
   readonly #onClose = (): void => {
     if (!this.#response.writableFinished) this.#leave('client_left');
   };
-}
-
-function expire(attempt: Attempt): void {
-  attempt.expire();
 }
 
 /** Other characters could be read as something else by the provider. */

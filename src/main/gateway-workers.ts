@@ -57,8 +57,9 @@ async function runPrimary(options: GatewayOptions): Promise<Running> {
   const listening: Promise<string>[] = [];
 
   function answerMetrics(worker: Worker, { id }: MetricsQuestion): void {
-    const send = (text: string): void =>
-      void (worker.isConnected() && worker.send({ kind: 'actuator:metrics', id, text } satisfies MetricsQuestion));
+    const send = (text: string): void => {
+      if (worker.isConnected()) worker.send({ kind: 'actuator:metrics', id, text } satisfies MetricsQuestion);
+    };
     registry.clusterMetrics().then(send, (thrown: unknown) => {
       log.error({ error: messageOf(thrown) }, 'metrics of the workers not gathered');
       send('');
@@ -76,7 +77,10 @@ async function runPrimary(options: GatewayOptions): Promise<Running> {
       if (stopping) return;
       log.error({ worker: index, code }, 'a gateway worker died, starting it again');
       const next = performance.now() - startedAt > 60_000 ? 500 : Math.min(delayMs * 2, 30_000);
-      setTimeout(() => !stopping && start(index, next).catch(() => undefined), delayMs);
+      setTimeout(() => {
+        // That it did not come up is said when it ends, and it is tried again.
+        if (!stopping) start(index, next).catch(() => undefined);
+      }, delayMs);
     });
     return untilListening(worker);
   }
@@ -94,9 +98,11 @@ async function runPrimary(options: GatewayOptions): Promise<Running> {
   async function stop(): Promise<void> {
     stopping = true;
     const alive = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    const gone = alive.map((worker) => (worker.isDead() ? null : once(worker, 'exit')));
+    const gone = alive.filter((worker) => !worker.isDead()).map((worker) => once(worker, 'exit'));
     for (const worker of alive) worker.process.kill('SIGTERM');
-    const timer = setTimeout(() => alive.forEach((worker) => worker.process.kill('SIGKILL')), stopMs);
+    const timer = setTimeout(() => {
+      for (const worker of alive) worker.process.kill('SIGKILL');
+    }, stopMs);
     await Promise.all(gone);
     clearTimeout(timer);
   }

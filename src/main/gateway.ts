@@ -1,5 +1,6 @@
 /** Composition root of the data plane. */
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Registry } from 'prom-client';
@@ -14,9 +15,9 @@ import { createAssignmentTable, type AssignmentTable } from '../gateway/assignme
 import { createBodyReader } from '../gateway/body-reader.ts';
 import { closesGracefully } from '../gateway/closing.ts';
 import { openClientKeys } from '../gateway/client-keys.ts';
-import { openControlLink } from '../gateway/control-link.ts';
+import { openControlLink, type ControlLink } from '../gateway/control-link.ts';
 import { createFeedbackDesk } from '../gateway/feedback.ts';
-import { createProviderClient } from '../gateway/http/client.ts';
+import { createProviderClient, type ProviderClient } from '../gateway/http/client.ts';
 import { loadMemory, saveMemory, type Memory } from '../gateway/memory-file.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { createRecorder } from '../gateway/recorder.ts';
@@ -36,6 +37,8 @@ export function withoutOwnSecrets(environment: NodeJS.ProcessEnv): NodeJS.Proces
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('ACTUATOR_')));
 }
 
+const checkFeedback = (value: unknown): readonly string[] => schemaProblems('feedback', value).map(formatProblem);
+
 /** The same for a gateway and the control plane that started it. */
 export function directoryId(directory: string): string {
   return sha256Hex(resolve(directory)).slice(0, 12);
@@ -47,13 +50,50 @@ export interface WorkerHooks {
   readonly registerMetrics: (registry: Registry) => void;
 }
 
+function refuseOpenDoor({ host, clientKeysFile }: GatewayOptions): void {
+  if (isLoopback(host) || clientKeysFile !== null) return;
+  throw new StalledError(
+    `A gateway on ${host} would serve anybody who reaches it. Give it the hashed keys of its clients by --client-keys <file> (actuator client-key makes them), or listen on loopback.`,
+  );
+}
+
 export async function runGateway(options: GatewayOptions, worker?: WorkerHooks): Promise<Running> {
-  if (!isLoopback(options.host) && options.clientKeysFile === null) {
-    throw new StalledError(
-      `A gateway on ${options.host} would serve anybody who reaches it. Give it the hashed keys of its clients by --client-keys <file> (actuator client-key makes them), or listen on loopback.`,
-    );
-  }
+  refuseOpenDoor(options);
   const log = createLog(options.logLevel);
+  const parts = compose(options, log, worker);
+  const graceful = closesGracefully(parts.server);
+  const url = await listen(parts.server, options);
+  log.info({ url, gateway: options.name }, 'gateway listens');
+  return {
+    url,
+    async stop() {
+      await graceful.close(30_000);
+      await parts.link.close();
+      parts.persistence.flush();
+      parts.providers.close();
+      await parts.control.destroy();
+    },
+  };
+}
+
+async function listen(server: Server, { host, port: asked }: GatewayOptions): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(asked, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+interface Parts {
+  readonly server: Server;
+  readonly link: ControlLink;
+  readonly persistence: Persistence;
+  readonly providers: ProviderClient;
+  readonly control: Agent;
+}
+
+function compose(options: GatewayOptions, log: Log, worker: WorkerHooks | undefined): Parts {
   const clientKeys = options.clientKeysFile === null ? null : openClientKeys(options.clientKeysFile, log);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);
   const file = join(options.dataDirectory, `gateway-${options.name}.json`);
@@ -70,8 +110,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
   const control = new Agent({ connections: 4 });
   const metrics = createGatewayMetrics({ connected: () => link.connected(), leased: table.leaseIsValid });
   worker?.registerMetrics(metrics.registry);
-  const prices = (service: string, model: string): AssignmentPrices | null => pricesOf(table.assignments(), service, model);
-  const feedback = createFeedbackDesk({ ids, recorder, prices });
+  const feedback = createFeedbackDesk({ ids, recorder, prices: (service, model) => pricesOf(table.assignments(), service, model) });
   const link = openControlLink({
     ...options,
     gateway: options.name,
@@ -103,7 +142,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
     wallClock: Date.now,
     clientKeys,
     feedback,
-    checkFeedback: (value) => schemaProblems('feedback', value).map(formatProblem),
+    checkFeedback,
     metricsText: worker?.metricsText ?? (() => metrics.registry.metrics()),
     workers: options.workers,
     gateway: options.name,
@@ -112,24 +151,7 @@ export async function runGateway(options: GatewayOptions, worker?: WorkerHooks):
     refusals: link.refusals,
     log,
   });
-  const graceful = closesGracefully(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
-  log.info({ url, gateway: options.name }, 'gateway listens');
-  return {
-    url,
-    async stop() {
-      await graceful.close(30_000);
-      await link.close();
-      persistence.flush();
-      providers.close();
-      await control.destroy();
-    },
-  };
+  return { server, link, persistence, providers, control };
 }
 
 interface Learnt {
@@ -152,7 +174,12 @@ function pricesOf(assignments: readonly Assignment[], service: string, model: st
 }
 
 /** Written at most every half second: a snapshot of thousands of assignments must not stall the requests under way. */
-function createPersistence(save: () => void, log: Log): { soon(): void; flush(): void } {
+interface Persistence {
+  soon(): void;
+  flush(): void;
+}
+
+function createPersistence(save: () => void, log: Log): Persistence {
   let timer: NodeJS.Timeout | null = null;
   function flush(): void {
     if (timer === null) return;

@@ -124,19 +124,21 @@ export function createFleet(clock: Clock): Fleet {
     hasSettled: (service, version) => leased().every((gateway) => hasAnswered(gateway, service, version)),
     hasServed: (gateway, service) => gateways.get(gateway)?.acknowledged.has(service) === true,
     refusals: (service, version) => refusalsOf(gateways, clock.now(), service, version),
-    renewLeases() {
-      for (const gateway of gateways.values()) {
-        if (gateway.send === null || gateway.heardAt <= clock.now() - silenceMs) continue;
-        gateway.leaseUntil = clock.now() + leaseMs;
-        gateway.send(leaseMessage);
-      }
-      for (const [name, { send, leaseUntil }] of gateways) if (send === null && leaseUntil <= clock.now()) gateways.delete(name);
-    },
+    renewLeases: () => renew(gateways, clock.now()),
     known: () => [...gateways].map(([gateway, { send, leaseUntil }]) => ({ gateway, connected: send !== null, leaseUntil })),
     restore(views) {
       for (const view of views) entry(view.gateway).leaseUntil = view.leaseUntil;
     },
   };
+}
+
+function renew(gateways: Map<string, Gateway>, now: Instant): void {
+  for (const gateway of gateways.values()) {
+    if (gateway.send === null || gateway.heardAt <= now - silenceMs) continue;
+    gateway.leaseUntil = now + leaseMs;
+    gateway.send(leaseMessage);
+  }
+  for (const [name, { send, leaseUntil }] of gateways) if (send === null && leaseUntil <= now) gateways.delete(name);
 }
 
 function refusalsOf(gateways: ReadonlyMap<string, Gateway>, now: Instant, service: string, version: Version): readonly Refusal[] {

@@ -42,20 +42,6 @@ export function createSpending({ store, notifier, limitsOf }: SpendingDeps): Spe
   const dayOf = (at: Instant): string => toIso(at).slice(0, 10);
   const report = (service: string, { day, usd }: Account): SpendingReport => ({ service, day, spent_usd: usd });
 
-  /** Each once a day: the key tells a channel that it has said so before. */
-  async function tell(service: string, before: number, after: Account, limits: AssignmentCostControls): Promise<void> {
-    const { alert_threshold_usd: alert, daily_budget_usd: budget } = limits;
-    const spent = `${after.usd.toFixed(2)} US dollars on ${after.day} (UTC)`;
-    if (alert !== null && before < alert && after.usd >= alert) {
-      const message = `${service}: has spent ${spent}, beyond its alert threshold of ${alert}`;
-      await notifier.notify({ key: `spending/${service}/${after.day}/alert`, severity: 'warning', message });
-    }
-    if (budget !== null && before < budget && after.usd >= budget) {
-      const message = `${service}: has spent ${spent}; its budget of ${budget} is exhausted, and requests are refused until midnight UTC`;
-      await notifier.notify({ key: `spending/${service}/${after.day}/exhausted`, severity: 'critical', message });
-    }
-  }
-
   return {
     async load(services) {
       for (const service of services) {
@@ -81,7 +67,7 @@ export function createSpending({ store, notifier, limitsOf }: SpendingDeps): Spe
       limited.add(service);
       changed.add(service);
       await store.put(key(service), JSON.stringify(account));
-      await tell(service, before, account, limits);
+      await tell(notifier, report(service, account), before, limits);
     },
     changed() {
       const reports = [...changed].flatMap((service) => {
@@ -101,4 +87,19 @@ export function createSpending({ store, notifier, limitsOf }: SpendingDeps): Spe
       return account?.day === dayOf(at) ? account.usd : 0;
     },
   };
+}
+
+/** Each once a day: the key tells a channel that it has said so before. */
+async function tell(notifier: Notifier, after: SpendingReport, before: number, limits: AssignmentCostControls): Promise<void> {
+  const { alert_threshold_usd: alert, daily_budget_usd: budget } = limits;
+  const { service, day, spent_usd: usd } = after;
+  const spent = `${usd.toFixed(2)} US dollars on ${day} (UTC)`;
+  if (alert !== null && before < alert && usd >= alert) {
+    const message = `${service}: has spent ${spent}, beyond its alert threshold of ${alert}`;
+    await notifier.notify({ key: `spending/${service}/${day}/alert`, severity: 'warning', message });
+  }
+  if (budget !== null && before < budget && usd >= budget) {
+    const message = `${service}: has spent ${spent}; its budget of ${budget} is exhausted, and requests are refused until midnight UTC`;
+    await notifier.notify({ key: `spending/${service}/${day}/exhausted`, severity: 'critical', message });
+  }
 }

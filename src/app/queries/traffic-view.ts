@@ -118,20 +118,17 @@ export function viewTraffic(controlPlane: ControlPlane, question: TrafficQuestio
   const { state, totals } = found.value;
   const { step } = totals;
   const split = splitOf(state, totals);
+  const keyed = keyedBy(split);
   const isOnTrial = state.active !== null && state.active.id === totals.deploymentId;
   const weight = isOnTrial ? canaryWeight(state) : null;
   const requests = shareOf(step.requests);
-  const users = isKeyed(split) ? shareOf({ canary: step.users.canary.estimate(), stable: step.users.stable.estimate() }) : null;
+  const users = keyed === null ? null : shareOf({ canary: step.users.canary.estimate(), stable: step.users.stable.estimate() });
   const isSameStep = step.generation === state.generation;
   return ok({
     service: state.service,
     deployment_id: totals.deploymentId,
     since: toIso(totals.since),
-    split: {
-      method: split?.method ?? 'none',
-      hash_key: isKeyed(split) ? (split?.hashKey ?? null) : null,
-      sticky_minutes: split?.stickyMs === null || split === null ? null : split.stickyMs / 60_000,
-    },
+    split: viewSplit(split),
     total: shareOf(totals.requests),
     excluded: totals.excluded,
     step: { since: toIso(step.since), weight, requests, users, unkeyed: step.unkeyed },
@@ -139,8 +136,14 @@ export function viewTraffic(controlPlane: ControlPlane, question: TrafficQuestio
   });
 }
 
-function isKeyed(split: Split | null): boolean {
-  return split !== null && (split.method === 'consistent_hash' || split.stickyMs !== null);
+/** The key that requests are divided by; null where each is divided by itself. */
+function keyedBy(split: Split | null): string | null {
+  return split !== null && (split.method === 'consistent_hash' || split.stickyMs !== null) ? split.hashKey : null;
+}
+
+function viewSplit(split: Split | null): TrafficView['split'] {
+  const stickyMs = split?.stickyMs ?? null;
+  return { method: split?.method ?? 'none', hash_key: keyedBy(split), sticky_minutes: stickyMs === null ? null : stickyMs / 60_000 };
 }
 
 function shareOf({ canary, stable }: Readonly<Record<VariantName, number>>): Share {
@@ -184,18 +187,18 @@ export function viewHash(controlPlane: ControlPlane, question: TrafficQuestion):
     service: state.service,
     deployment_id: totals.deploymentId,
     method: split?.method ?? 'none',
-    hash_key: isKeyed(split) ? (split?.hashKey ?? null) : null,
+    hash_key: keyedBy(split),
     keyed_requests: keyed,
     unkeyed_requests: totals.unkeyed,
     busiest_shard_share: keyed === 0 ? null : busiest / keyed,
-    users: isKeyed(split) ? users.canary.estimate() + users.stable.estimate() : null,
+    users: keyedBy(split) === null ? null : users.canary.estimate() + users.stable.estimate(),
     shards,
     message: hashMessage(split, keyed, totals.unkeyed, busiest),
   });
 }
 
 function hashMessage(split: Split | null, keyed: number, unkeyed: number, busiest: number): string {
-  if (!isKeyed(split)) return 'The split of this deployment looks at no key: requests are divided one by one.';
+  if (keyedBy(split) === null) return 'The split of this deployment looks at no key: requests are divided one by one.';
   const all = keyed + unkeyed;
   if (all === 0) return 'No request has come yet.';
   if (unkeyed > 0.05 * all)

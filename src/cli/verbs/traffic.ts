@@ -70,6 +70,7 @@ export function addTrafficVerbs(program: Command, context: CliContext): void {
   add<RoutingReply>(program, context, 'routing-stats', 'which routes and models answered', renderRouting);
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says what the route answers
 function add<T>(program: Command, context: CliContext, verb: string, description: string, render: (reply: T) => string): void {
   const command = program
     .command(verb)

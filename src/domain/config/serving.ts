@@ -25,25 +25,34 @@ export function servedModel(name: string, catalogue: ModelCatalogue): Assignment
     base_url: provider.base_url,
     api_key_env: provider.api_key?.slice(2, -1) ?? null,
     upstream_model: model.upstream_model ?? name,
-    limits: {
-      ...(model.context_tokens === undefined ? {} : { context_tokens: model.context_tokens }),
-      ...(model.max_output_tokens === undefined ? {} : { max_output_tokens: model.max_output_tokens }),
-      ...(model.parameters === undefined ? {} : { parameters: model.parameters }),
-    },
+    limits: limitsOfModel(model),
     prices: model.prices ?? null,
-    auth_header: provider.auth_header ?? null,
-    headers: provider.headers ?? {},
-    query: provider.query ?? {},
-    token_limit_parameter: model.token_limit_parameter ?? 'max_tokens',
+    ...modelDefaults,
+    ...pick(provider, ['auth_header', 'headers', 'query']),
+    ...pick(model, ['token_limit_parameter']),
   };
+}
+
+const modelDefaults = {
+  auth_header: null,
+  headers: {},
+  query: {},
+  token_limit_parameter: 'max_tokens',
+} as const satisfies Partial<AssignmentServedModel>;
+
+function limitsOfModel(model: ModelCatalogue['models'][string]): AssignmentServedModel['limits'] {
+  return pick(model, ['context_tokens', 'max_output_tokens', 'parameters']);
+}
+
+/** Those of the keys that are written. */
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): { [P in K]?: NonNullable<T[P]> } {
+  const written = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]]);
+  return Object.fromEntries(written) as { [P in K]?: NonNullable<T[P]> };
 }
 
 /** What was stored by a version that knew fewer keys: absent means what it meant then. */
 export function completeServing(stored: AssignmentServing): AssignmentServing {
-  const models = Object.entries(stored.models).map(([name, model]) => [
-    name,
-    { ...({ auth_header: null, headers: {}, query: {}, token_limit_parameter: 'max_tokens' } as const), ...model },
-  ]);
+  const models = Object.entries(stored.models).map(([name, model]) => [name, { ...modelDefaults, ...model }]);
   return { ...servingDefaults, ...stored, models: Object.fromEntries(models) as AssignmentServing['models'] };
 }
 
@@ -78,43 +87,43 @@ function mustServe(name: string, catalogue: ModelCatalogue): AssignmentServedMod
 
 /** `config` must have passed `compatibilityProblems` with the same catalogue; a model that is missing here is a bug. */
 export function resolveServing(config: LlmConfig, catalogue: ModelCatalogue): AssignmentServing {
-  const { llm = {}, routing = {} } = config;
-  const { timeout_ms: parameterTimeout, ...parameters } = llm.parameters ?? {};
+  const { llm = {}, routing = {}, aliases = [] } = config;
+  const { timeout_ms: _timeout, ...parameters } = llm.parameters ?? {};
   const defaultModel = routing.default_model ?? llm.model;
   if (defaultModel === undefined) throw new Error('the configuration names no model');
   return {
     default_model: defaultModel,
     prompt_template: llm.prompt_template ?? null,
     parameters,
-    timeout_ms: parameterTimeout ?? llm.retry_config?.timeout_ms ?? defaultTimeoutMs,
     rules: (routing.rules ?? []).map((rule) => ({
       condition: rule.condition,
       model: rule.model,
       parameters: { ...rule.parameters },
     })),
     models: Object.fromEntries(reachableModels(config).map((name) => [name, mustServe(name, catalogue)])),
-    aliases: config.aliases ?? [],
+    aliases,
+    ...servingDefaults,
+    ...callingOf(llm),
     ...limitsOf(config),
-    quality_judge: config.quality_controls?.enable_quality_monitoring === true ? qualityJudge(catalogue) : null,
+    ...qualityOf(config.quality_controls ?? {}, catalogue),
   };
 }
 
-function limitsOf({
-  llm,
-  cost_controls: cost = {},
-  quality_controls: quality = {},
-  performance,
-}: LlmConfig): Pick<AssignmentServing, Exclude<keyof typeof servingDefaults, 'quality_judge'>> {
+function callingOf(llm: NonNullable<LlmConfig['llm']>): Pick<AssignmentServing, 'timeout_ms' | 'retry' | 'client_overrides'> {
+  const { max_retries: retries = 0, retry_delay_ms: delayMs = defaultRetryDelayMs, timeout_ms: timeoutMs } = llm.retry_config ?? {};
   return {
-    client_overrides: llm?.client_overrides ?? [],
-    retry: { max_retries: llm?.retry_config?.max_retries ?? 0, delay_ms: llm?.retry_config?.retry_delay_ms ?? defaultRetryDelayMs },
-    max_concurrent_requests: performance?.max_concurrent_requests ?? null,
-    cost_controls: {
-      daily_budget_usd: cost.daily_budget_usd ?? null,
-      per_request_limit_usd: cost.per_request_limit_usd ?? null,
-      alert_threshold_usd: cost.alert_threshold_usd ?? null,
-    },
-    min_quality_score: quality.min_quality_score ?? null,
-    quality_sample_rate: quality.enable_quality_monitoring === true ? (quality.quality_check_sample_rate ?? defaultSampleRate) : 0,
+    timeout_ms: llm.parameters?.timeout_ms ?? timeoutMs ?? defaultTimeoutMs,
+    retry: { max_retries: retries, delay_ms: delayMs },
+    client_overrides: llm.client_overrides ?? [],
   };
+}
+
+function limitsOf({ cost_controls: cost, performance }: LlmConfig): Partial<AssignmentServing> {
+  return { cost_controls: { ...servingDefaults.cost_controls, ...cost }, ...pick(performance ?? {}, ['max_concurrent_requests']) };
+}
+
+function qualityOf(written: NonNullable<LlmConfig['quality_controls']>, catalogue: ModelCatalogue): Partial<AssignmentServing> {
+  const floor = pick(written, ['min_quality_score']);
+  if (written.enable_quality_monitoring !== true) return floor;
+  return { ...floor, quality_sample_rate: written.quality_check_sample_rate ?? defaultSampleRate, quality_judge: qualityJudge(catalogue) };
 }

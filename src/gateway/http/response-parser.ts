@@ -156,7 +156,6 @@ export class ResponseParser {
 }
 
 const firstLine = /^HTTP\/(1\.[01]) ([1-9]\d{2})(?: .*)?$/;
-// eslint-disable-next-line no-control-regex -- these are what is looked for
 const strayControl = /[\0\r]/;
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 

@@ -41,11 +41,21 @@ describe('a configuration that can not be served', () => {
     ['has a condition that compares text with a number', rule('task.complexity > 3'), /no such overload/],
     ['has a condition that does not parse', rule('task.complexity =='), /condition/],
     ['has an unknown template variable', { llm: { model: 'gpt-4', prompt_template: 'Hi {contxt}' } }, /\{contxt\}.*"context"/],
-    ['sets what is not in effect', { cost_controls: { daily_budget_usd: 1 } }, /not-in-effect \/cost_controls/],
+    ['sets what is not in effect', { performance: { target_latency_p95_ms: 3000 } }, /not-in-effect \/performance\/target_latency_p95_ms/],
     [
-      'asks for retries, which are not in effect',
-      { llm: { model: 'gpt-4', retry_config: { max_retries: 3 } } },
-      /not-in-effect \/llm\/retry_config\/max_retries/,
+      'has scoring without a model that scores',
+      { quality_controls: { enable_quality_monitoring: true } },
+      /missing \/quality_controls\/enable_quality_monitoring: .*quality_judge/,
+    ],
+    [
+      'has a sample rate and no scoring',
+      { quality_controls: { quality_check_sample_rate: 0.5 } },
+      /missing \/quality_controls\/quality_check_sample_rate/,
+    ],
+    [
+      'would alert after its budget ended',
+      { cost_controls: { daily_budget_usd: 1, alert_threshold_usd: 2 } },
+      /cost-budget \/cost_controls\/alert_threshold_usd/,
     ],
   ];
   for (const [name, change, expected] of cases) {

@@ -84,11 +84,12 @@ describe('settings', () => {
   });
 
   it('refuse what is not offered, by name', () => {
+    assert.match(problem({ repository: { actuator: { default_strategy: 'shadow' } } }), /not-in-effect: .*"shadow".*"canary", "immediate"/);
+    assert.match(problem({ service: { canary: { traffic_split: { method: 'by_mood' } } } }), /not-in-effect: .*by_mood.*consistent_hash/);
     assert.match(
-      problem({ repository: { actuator: { default_strategy: 'shadow' } } }),
-      /not-in-effect: .*"shadow".*"canary" and "immediate"/,
+      problem({ service: { canary: { traffic_split: { method: 'consistent_hash', sticky_duration_minutes: 5 } } } }),
+      /sticky_duration_minutes needs sticky_sessions/,
     );
-    assert.match(problem({ service: { canary: { traffic_split: { method: 'consistent_hash' } } } }), /not-in-effect: .*consistent_hash/);
     assert.match(
       problem({ repository: { policy: 'standrad' }, policies: new Map([['standard', {}]]) }),
       /unknown-policy: .*Did you mean "standard"/,
