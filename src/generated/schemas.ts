@@ -439,7 +439,7 @@ export const schemas: Readonly<Record<string, object>> = {
         description:
           'quality_score where left out (0 to 1, or a thumb: true, false); `error` (a boolean) counts a request that the application made itself after an OFREP evaluation; any other name is a custom metric.',
       },
-      value: { type: ['boolean', 'number'], description: 'true and false count as 1 and 0.' },
+      value: { anyOf: [{ type: 'boolean' }, { type: 'number' }], description: 'true and false count as 1 and 0.' },
       comment: { type: 'string', minLength: 1, maxLength: 2000, description: 'What a person wrote, kept for people to read.' },
       latency_ms: { type: 'number', minimum: 0, description: "With `error`: how long the application's request took, in milliseconds." },
       input_tokens: { type: 'integer', minimum: 0, description: 'With `error`: prompt tokens of that request.' },

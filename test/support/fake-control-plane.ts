@@ -10,6 +10,8 @@ export interface FakeControlPlane {
   /** Sent to whoever is connected, and first thing to whoever connects. */
   assign(assignment: Assignment): void;
   lease(seconds: number): void;
+  /** Any other event of the stream. */
+  send(event: string, data: object): void;
   /** Ends all streams and answers 503 until `up`. */
   down(): void;
   up(): void;
@@ -64,6 +66,9 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
     lease(seconds) {
       leaseSeconds = seconds;
       for (const stream of streams) write(stream, 'lease', { seconds });
+    },
+    send(event, data) {
+      for (const stream of streams) write(stream, event, data);
     },
     down() {
       isUp = false;
