@@ -75,3 +75,11 @@ it('is the same for every order of the keys', () => {
     }),
   );
 });
+
+it('is what it was before keys were added that say nothing at their defaults: an upgrade starts no rollout', () => {
+  const first = 'sha256:3cdeabd4105a22396aff130351cca15ea7af7222ed4a1d05bb69a7bcd9fc84a1';
+  assert.equal(digestOf(aConfig(), aCatalogue()), first);
+  const azure = aCatalogue();
+  azure.providers['openai'] = { ...azure.providers['openai'], base_url: 'https://api.example.com/v1', auth_header: 'api-key' };
+  assert.notEqual(digestOf(aConfig(), azure), first);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { planRollout } from '../../../src/domain/planning/plan.ts';
 import {
   misplacedKeys,
   resolveDaemonSettings,
@@ -132,5 +133,22 @@ describe('settings', () => {
     assert.equal(misplacedKeys({ actuator: { max_concurrent_deployments: 3 } }, 'repository').length, 0);
     assert.equal(misplacedKeys({ canary: {}, actuator: { canary: {} } }, 'service').length, 1);
     assert.equal(resolveDaemonSettings({ actuator: { max_concurrent_deployments: 3 } }).maxConcurrentDeployments, 3);
+  });
+});
+
+describe('a traffic split', () => {
+  const split = (canary: object): RolloutSettings => resolve({ service: { canary } });
+
+  it('is weighted random by default; by key and sticky when asked for', () => {
+    assert.deepEqual(resolve().split, { method: 'weighted_random', hashKey: 'user_id', stickyMs: null });
+    const sticky = split({ traffic_split: { method: 'consistent_hash', hash_key: 'header:x-tenant', sticky_sessions: true } });
+    assert.deepEqual(sticky.split, { method: 'consistent_hash', hashKey: 'header:x-tenant', stickyMs: 3_600_000 });
+  });
+
+  it('leaves the control group on stable in every step', () => {
+    const weightsOf = (canary: object): number[] => planRollout(split(canary)).steps.map((step) => step.weight);
+    assert.deepEqual(weightsOf({ ab_test_mode: true }), [5, 25, 50, 75, 95]);
+    assert.deepEqual(weightsOf({ control_group_size: 0.3 }), [5, 25, 50, 70, 70]);
+    assert.deepEqual(weightsOf({ ab_test_mode: false, control_group_size: 0.3 }), [5, 25, 50, 75, 100]);
   });
 });
