@@ -165,7 +165,10 @@ async function seedRemote(
   await run('git', ['-C', remote, 'config', 'http.receivepack', 'true']);
   await cp(join(root, 'example-config-repo'), clone, { recursive: true });
   const models = await readFile(join(clone, 'models.yaml'), 'utf8');
-  await writeFile(join(clone, 'models.yaml'), `${models.replace(/base_url: .*/, `base_url: ${providerUrl}`)}${trialModel}`);
+  await writeFile(
+    join(clone, 'models.yaml'),
+    models.replace(/base_url: .*/, `base_url: ${providerUrl}`).replace(/^models:\n/m, `models:\n${trialModel}`),
+  );
   await writeFile(join(clone, 'actuator.yaml'), settings);
   // Its long holds would outlast any demonstration.
   await rm(join(clone, 'services', 'document-search', 'rollout.yaml'));

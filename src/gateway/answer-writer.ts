@@ -18,7 +18,7 @@ export class AnswerWriter {
   /** `raw`: name, value, name, value ... Without a content-length the body is sent in chunks. */
   head(status: number, raw: string[]): void {
     writeWithOthers(this.#socket);
-    this.#isChunked = this.#takesChunks && !raw.includes('content-length');
+    this.#isChunked = this.#takesChunks && status !== 204 && !raw.includes('content-length');
     if (this.#isChunked) raw.push('transfer-encoding', 'chunked');
     this.#response.writeHead(status, raw);
     // Node would frame what is framed already.

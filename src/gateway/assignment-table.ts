@@ -6,7 +6,7 @@ import { keyReader, type KeyReader, type KeySource } from '../domain/traffic/req
 import { byHash, keyHash, roundRobin, shardOf, weightedRandom } from '../domain/traffic/split.ts';
 import { stickyPins, type StickyPins } from '../domain/traffic/sticky.ts';
 import type { Assignment } from '../generated/types.ts';
-import type { RequestIdentity } from './recorder.ts';
+import { anonymous, type RequestIdentity } from './recorder.ts';
 import { compileAssignment, type Compiled, type Scorer, type ServedVariant } from './served.ts';
 
 /** Memory of one service's conversations: about 10 MB. */
@@ -34,6 +34,8 @@ export interface Choice {
   readonly identity: RequestIdentity;
   readonly scorer: Scorer | null;
   readonly load: Load;
+  /** Of stable: a canary changes no limit of the service before it is promoted. */
+  readonly dailyBudgetUsd: number | null;
 }
 
 export interface AssignmentTable {
@@ -56,8 +58,7 @@ export interface TableDeps {
   readonly now: () => number;
 }
 
-const anonymous: RequestIdentity = { shard: null, newKey: null, isUnkeyed: false };
-const unkeyed: RequestIdentity = { shard: null, newKey: null, isUnkeyed: true };
+const unkeyed: RequestIdentity = { ...anonymous, isUnkeyed: true };
 
 export function createAssignmentTable(deps: TableDeps): AssignmentTable {
   const served = new Map<string, Served>();
@@ -88,8 +89,9 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
       const service = entry.assignment.service;
       const stable = variants.at(-1) ?? variants[0];
       const now = deps.now();
-      if (variants.length === 1 || now >= leaseUntil) return { service, variant: stable, identity: anonymous, scorer, load };
-      return { service, scorer, load, ...divide(entry, source, now, deps.rng) };
+      const common = { service, scorer, load, dailyBudgetUsd: stable.costControls.daily_budget_usd };
+      if (variants.length === 1 || now >= leaseUntil) return { ...common, variant: stable, identity: anonymous };
+      return { ...common, ...divide(entry, source, now, deps.rng) };
     },
     renewLease: (until) => {
       leaseUntil = until;
@@ -112,12 +114,9 @@ function divide(entry: Served, source: KeySource, now: number, rng: Rng): Pick<C
   const hash = keyHash(salt, key);
   const pinned = pins?.get(hash, now);
   // A sticky key's first draw is by hash, whatever the method: so all gateways draw alike without telling each other.
-  const drawn = method === 'round_robin' ? () => roundRobin(variants, credit) : () => byHash(variants, hash);
-  const variant = variants.find(({ name, weight }) => name === pinned && weight > 0) ?? drawn();
+  const variant = variants.find(({ name, weight }) => name === pinned && weight > 0) ?? byHash(variants, hash);
   pins?.set(hash, variant.name, now);
-  const sampled = sampleHash(hash);
-  const newKey = entry.seen[variant.name].add(sampled) ? sampled : null;
-  return { variant, identity: { shard: shardOf(hash), newKey, isUnkeyed: false } };
+  return { variant, identity: { shard: shardOf(hash), key: sampleHash(hash), seen: entry.seen[variant.name], isUnkeyed: false } };
 }
 
 /** What the deployment has learnt so far goes on with it; a lowered weight or a new deployment forgets who was pinned to what. */

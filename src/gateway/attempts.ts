@@ -45,6 +45,7 @@ const left: Answered = {
   abandoned: 'client_left',
   firstByteAt: null,
   usage: null,
+  bytes: 0,
   captured: null,
 };
 

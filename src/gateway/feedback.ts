@@ -2,7 +2,7 @@
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { AssignmentPrices, BucketBatchComment, Feedback } from '../generated/types.ts';
 import type { Refusal } from './failure.ts';
-import type { Recorder } from './recorder.ts';
+import { anonymous, type Recorder } from './recorder.ts';
 import type { IssuedRequest, RequestIds } from './request-id.ts';
 import { priceOf } from './usage.ts';
 
@@ -29,10 +29,14 @@ export function createFeedbackDesk({ ids, recorder, prices }: FeedbackDeps): Fee
   const given = new Set<string>();
   let comments: BucketBatchComment[] = [];
 
+  /** One value of each metric for an answer, and one comment. */
   function isRepeat(feedback: Feedback): boolean {
-    const what = `${feedback.request_id}\n${feedback.value === undefined ? '' : metricOf(feedback)}\n${feedback.comment ?? ''}`;
-    if (given.has(what)) return true;
-    given.add(what);
+    const whats = [
+      ...(feedback.value === undefined ? [] : [`${feedback.request_id}\n${metricOf(feedback)}`]),
+      ...(feedback.comment === undefined ? [] : [`${feedback.request_id}\n#`]),
+    ];
+    if (whats.some((what) => given.has(what))) return true;
+    for (const what of whats) given.add(what);
     for (const oldest of given) {
       if (given.size <= remembered) break;
       given.delete(oldest);
@@ -111,7 +115,7 @@ function keep(recorder: Recorder, feedback: Feedback, { key }: IssuedRequest, pr
       usage,
       costUsd: priceOf(prices(key.service, key.model), usage),
     },
-    { shard: null, newKey: null, isUnkeyed: false },
+    anonymous,
   );
   return true;
 }

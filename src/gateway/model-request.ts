@@ -56,7 +56,7 @@ export async function serveModelRequest(
   response: ServerResponse,
 ): Promise<void> {
   const startedAt = performance.now();
-  const parsed = parseBody(await deps.bodies.read(request), request);
+  const parsed = parseBody(await deps.bodies.read(request, response), request);
   if (!parsed.ok) {
     if (parsed.error !== null) refuseRequest(deps, response, parsed.error);
     return;
@@ -133,8 +133,9 @@ function overloaded({ workers }: ModelRequestDeps, { choice: { variant, load, se
   };
 }
 
-function overBudget({ ledger }: ModelRequestDeps, { choice: { variant, service } }: Job, now: number): Refusal | null {
-  const budget = variant.costControls.daily_budget_usd;
+function overBudget({ ledger }: ModelRequestDeps, { choice }: Job, now: number): Refusal | null {
+  const budget = choice.dailyBudgetUsd;
+  const { service } = choice;
   if (budget === null || ledger.spentToday(service, now) < budget) return null;
   const secondsLeft = Math.ceil((86_400_000 - (now % 86_400_000)) / 1000);
   return {
@@ -180,24 +181,46 @@ const nothing: Outcome = {
   costUsd: null,
 };
 
-function measure(deps: ModelRequestDeps, { route, choice, startedAt }: Job, result: AttemptsResult, stream: boolean): void {
-  if (result.abandoned !== null) {
-    deps.recorder.exclude(route.series, result.abandoned);
+function measure(deps: ModelRequestDeps, job: Job, result: AttemptsResult, stream: boolean): void {
+  const { route, choice, startedAt } = job;
+  const costUsd = costOf(route.model, result.usage);
+  const spentUsd = costUsd ?? paidAllTheSame(job, result);
+  if (spentUsd !== null && spentUsd > 0) deps.ledger.spent(choice.service, spentUsd, deps.wallClock());
+  const failure = result.firstFailure ?? (result.abandoned === null ? null : lostPatience(result, startedAt));
+  if (result.abandoned !== null && failure === null) {
+    deps.recorder.exclude(route.series, result.abandoned, spentUsd);
     deps.metrics.excluded(route.series, result.abandoned);
     return;
   }
   const outcome: Outcome = {
-    failure: result.firstFailure,
-    recovered: result.firstFailure !== null && result.failure === null,
+    failure,
+    recovered: result.firstFailure !== null && result.failure === null && result.abandoned === null,
     retries: result.retries,
     latencyMs: performance.now() - startedAt,
     firstTokenMs: stream && result.firstByteAt !== null ? result.firstByteAt - startedAt : null,
     usage: result.usage,
-    costUsd: costOf(route.model, result.usage),
+    costUsd,
   };
   deps.recorder.record(route.series, outcome, choice.identity);
   deps.metrics.finished(route.series, outcome);
-  if (outcome.costUsd !== null && outcome.costUsd > 0) deps.ledger.spent(choice.service, outcome.costUsd, deps.wallClock());
+}
+
+/** Who leaves within a second has changed their mind; who leaves later, with nothing to see, was kept waiting. */
+const patienceMs = 1000;
+
+function lostPatience({ firstByteAt }: AttemptsResult, startedAt: number): string | null {
+  return firstByteAt === null && performance.now() - startedAt > patienceMs ? 'no_answer' : null;
+}
+
+/** A client that leaves just before the end has had its answer, and the provider is paid. */
+function paidAllTheSame(job: Job, { bytes, abandoned }: AttemptsResult): number | null {
+  return bytes > 0 && abandoned !== null ? estimatedCost(job, bytes) : null;
+}
+
+/** Of an answer that did not come to its usage: three characters a token, in and out. An event of a stream is mostly frame. */
+function estimatedCost({ endpoint, source, route }: Job, bytes: number): number | null {
+  const characters = endpoint.texts(source.body).reduce((sum, text) => sum + text.length, 0);
+  return costOf(route.model, { inputTokens: Math.ceil(characters / 3), outputTokens: Math.ceil(bytes / 12) });
 }
 
 function score(

@@ -8,6 +8,7 @@ import {
   type Histogram,
   type Moments,
 } from '../domain/analysis/histogram.ts';
+import type { DistinctKeys } from '../domain/traffic/distinct.ts';
 import type { Bucket } from '../generated/types.ts';
 
 export interface BucketKey {
@@ -45,17 +46,21 @@ export interface Usage {
 export interface RequestIdentity {
   /** Of the 64 shards of keys; null without a key. */
   readonly shard: number | null;
-  /** The key's hash, when it is new in the sample of distinct keys. */
-  readonly newKey: number | null;
+  /** The key's hash for the sample of distinct keys, and that sample; null without a key. */
+  readonly key: number | null;
+  readonly seen: DistinctKeys | null;
   /** The split asks for a key and the request had none. */
   readonly isUnkeyed: boolean;
 }
 
+/** Of a request that nobody divides by a key. */
+export const anonymous: RequestIdentity = { shard: null, key: null, seen: null, isUnkeyed: false };
+
 export interface Recorder {
   /** A series is named by its key's contents; the same object each time is the fast way. */
   record(key: BucketKey, outcome: Outcome, identity: RequestIdentity): void;
-  /** Outside both the requests and the errors: refused by us, or abandoned by the client. */
-  exclude(key: BucketKey, reason: string): void;
+  /** Outside both the requests and the errors: refused by us, or abandoned by the client, which may have cost something all the same. */
+  exclude(key: BucketKey, reason: string, costUsd?: number | null): void;
   /** Feedback about an answer. False when the series has too many metrics already. */
   score(key: BucketKey, metric: string, value: number): boolean;
   /** What it cost to have an answer scored; `failed`: in vain. */
@@ -73,6 +78,7 @@ interface OpenBucket {
   recovered: number;
   retries: number;
   readonly excluded: Record<string, number>;
+  excludedCost: number;
   readonly latency: Histogram;
   readonly firstToken: Histogram;
   readonly cost: Moments;
@@ -82,7 +88,7 @@ interface OpenBucket {
   unkeyed: number;
   readonly newKeys: number[];
   readonly shards: Map<number, ShardSums>;
-  readonly scores: Record<string, Moments>;
+  readonly scores: Map<string, Moments>;
   readonly scoringCost: Moments;
   scoringFailures: number;
 }
@@ -92,25 +98,38 @@ const mostMetrics = 20;
 
 export function createRecorder(): Recorder {
   let open = new Map<BucketKey, OpenBucket>();
+  /** Keys that come as new objects each time, as those of feedback do, by their contents. */
+  let interned = new Map<string, BucketKey>();
+
+  function intern(key: BucketKey): BucketKey {
+    const name = JSON.stringify(key);
+    const known = interned.get(name);
+    if (known === undefined) interned.set(name, key);
+    return known ?? key;
+  }
 
   function bucketOf(key: BucketKey): OpenBucket {
-    const known = open.get(key);
+    const own = key.generation === null ? intern(key) : key;
+    const known = open.get(own);
     if (known !== undefined) return known;
     const bucket = newBucket();
-    open.set(key, bucket);
+    open.set(own, bucket);
     return bucket;
   }
 
   return {
     record: (key, outcome, identity) => add(bucketOf(key), outcome, identity),
-    exclude(key, reason) {
-      const { excluded } = bucketOf(key);
-      excluded[reason] = (excluded[reason] ?? 0) + 1;
+    exclude(key, reason, costUsd = null) {
+      const bucket = bucketOf(key);
+      bucket.excluded[reason] = (bucket.excluded[reason] ?? 0) + 1;
+      bucket.excludedCost += costUsd ?? 0;
     },
     score(key, metric, value) {
       const { scores } = bucketOf(key);
-      if (!Object.hasOwn(scores, metric) && Object.keys(scores).length >= mostMetrics) return false;
-      recordMoment((scores[metric] ??= newMoments()), value);
+      const known = scores.get(metric) ?? newMoments();
+      if (!scores.has(metric) && scores.size >= mostMetrics) return false;
+      scores.set(metric, known);
+      recordMoment(known, value);
       return true;
     },
     scored(key, costUsd, failed) {
@@ -121,6 +140,7 @@ export function createRecorder(): Recorder {
     take() {
       const taken = [...open].map(([key, bucket]) => pack(key, bucket));
       open = new Map();
+      interned = new Map();
       return taken;
     },
   };
@@ -133,6 +153,7 @@ function newBucket(): OpenBucket {
     recovered: 0,
     retries: 0,
     excluded: {},
+    excludedCost: 0,
     latency: newHistogram(),
     firstToken: newHistogram(),
     cost: newMoments(),
@@ -142,7 +163,7 @@ function newBucket(): OpenBucket {
     unkeyed: 0,
     newKeys: [],
     shards: new Map(),
-    scores: {},
+    scores: new Map(),
     scoringCost: newMoments(),
     scoringFailures: 0,
   };
@@ -167,7 +188,7 @@ function add(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): v
 
 function addIdentity(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): void {
   if (identity.isUnkeyed) bucket.unkeyed++;
-  if (identity.newKey !== null) bucket.newKeys.push(identity.newKey);
+  if (identity.key !== null && identity.seen?.add(identity.key) === true) bucket.newKeys.push(identity.key);
   if (identity.shard !== null) addToShard(bucket.shards, identity.shard, outcome);
 }
 
@@ -198,6 +219,7 @@ function pack(key: BucketKey, bucket: OpenBucket): Bucket {
     recovered: bucket.recovered,
     retries: bucket.retries,
     excluded: bucket.excluded,
+    excluded_cost_usd: bucket.excludedCost,
     latency_ms: packHistogram(bucket.latency),
     first_token_ms: packHistogram(bucket.firstToken),
     cost_usd: bucket.cost,
@@ -207,7 +229,7 @@ function pack(key: BucketKey, bucket: OpenBucket): Bucket {
     unkeyed: bucket.unkeyed,
     new_keys: bucket.newKeys,
     shards: [...bucket.shards].flatMap(([shard, sums]) => [shard, ...sums]),
-    scores: bucket.scores,
+    scores: Object.fromEntries(bucket.scores),
     scoring_cost_usd: bucket.scoringCost,
     scoring_failures: bucket.scoringFailures,
   };

@@ -76,7 +76,7 @@ async function answerOther(
   const model = /^GET \/v1\/models(?:\/([^/]+))?$/.exec(route);
   const flag = /^POST \/ofrep\/v1\/evaluate\/flags(?:\/([^/]+))?$/.exec(route);
   if (model !== null) sendModels(deps.table, client, decode(model[1]), response);
-  else if (flag !== null) sendFlags(response, await evaluateFlags(deps, decode(flag[1]), client, request));
+  else if (flag !== null) sendFlags(response, await evaluateFlags(deps, decode(flag[1]), client, request, response));
   else if (route === 'POST /v1/feedback') await takeFeedback(deps, request, response);
   else if (route === 'GET /metrics') {
     response.writeHead(200, { 'content-type': deps.metrics.registry.contentType });
@@ -124,8 +124,8 @@ function sendModels(table: AssignmentTable, client: Client | null, asked: string
   }
 }
 
-async function readJson(deps: ServerDeps, request: IncomingMessage): Promise<unknown> {
-  const read = await deps.bodies.read(request);
+async function readJson(deps: ServerDeps, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  const read = await deps.bodies.read(request, response);
   try {
     return typeof read === 'string' ? null : (JSON.parse(read.toString('utf8')) as unknown);
   } catch {
@@ -133,8 +133,14 @@ async function readJson(deps: ServerDeps, request: IncomingMessage): Promise<unk
   }
 }
 
-async function evaluateFlags(deps: ServerDeps, flag: string | null, client: Client | null, request: IncomingMessage): Promise<OfrepReply> {
-  const body = await readJson(deps, request);
+async function evaluateFlags(
+  deps: ServerDeps,
+  flag: string | null,
+  client: Client | null,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<OfrepReply> {
+  const body = await readJson(deps, request, response);
   return flag === null ? evaluateAllFlags(deps, body, client, request.headers['if-none-match']) : evaluateFlag(deps, flag, body, client);
 }
 
@@ -145,7 +151,7 @@ function sendFlags(response: ServerResponse, { status, body, etag }: OfrepReply)
 }
 
 async function takeFeedback(deps: ServerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const value = await readJson(deps, request);
+  const value = await readJson(deps, request, response);
   const problems = deps.checkFeedback(value);
   const taken =
     problems.length > 0

@@ -22,10 +22,12 @@ export interface SpendingReport {
   readonly spent_usd: number;
 }
 
-interface Portion {
+/** Of one service in one day: not yet shipped, on its way, and arrived but not yet in a report. */
+interface Account {
   readonly day: string;
-  usd: number;
-  state: 'open' | 'shipped' | 'arrived';
+  open: number;
+  shipped: number;
+  arrived: number;
 }
 
 let known = { number: -1, text: '' };
@@ -39,38 +41,49 @@ function dayOf(now: number): string {
 
 export function createSpendingLedger(): SpendingLedger {
   const reports = new Map<string, SpendingReport>();
-  const own = new Map<string, Portion[]>();
+  const accounts = new Map<string, Account>();
+
+  function accountOf(service: string, now: number): Account {
+    const day = dayOf(now);
+    const known = accounts.get(service);
+    if (known?.day === day) return known;
+    const created = { day, open: 0, shipped: 0, arrived: 0 };
+    accounts.set(service, created);
+    return created;
+  }
 
   return {
     spentToday(service, now) {
-      const portions = own.get(service);
       const report = reports.get(service);
-      if (portions === undefined && report === undefined) return 0;
+      const account = accounts.get(service);
+      if (report === undefined && account === undefined) return 0;
       const day = dayOf(now);
       const told = report?.day === day ? report.spent_usd : 0;
-      return (portions ?? []).reduce((sum, portion) => (portion.day === day ? sum + portion.usd : sum), told);
+      return account?.day === day ? told + account.open + account.shipped + account.arrived : told;
     },
     spent(service, costUsd, now) {
-      const day = dayOf(now);
-      const portions = own.get(service) ?? [];
-      own.set(service, portions);
-      const open = portions.find((portion) => portion.state === 'open' && portion.day === day);
-      if (open === undefined) portions.push({ day, usd: costUsd, state: 'open' });
-      else open.usd += costUsd;
+      accountOf(service, now).open += costUsd;
     },
     ship() {
-      const shipped = [...own.values()].flat().filter((portion) => portion.state === 'open');
-      for (const portion of shipped) portion.state = 'shipped';
+      const shipped: (readonly [Account, number])[] = [];
+      for (const account of accounts.values()) {
+        if (account.open === 0) continue;
+        shipped.push([account, account.open]);
+        account.shipped += account.open;
+        account.open = 0;
+      }
       return () => {
-        for (const portion of shipped) portion.state = 'arrived';
+        for (const [account, usd] of shipped) {
+          account.shipped -= usd;
+          account.arrived += usd;
+        }
       };
     },
     learn(report) {
       reports.set(report.service, report);
       // What had arrived before this sum was made is part of it.
-      const left = (own.get(report.service) ?? []).filter((portion) => portion.state !== 'arrived');
-      if (left.length === 0) own.delete(report.service);
-      else own.set(report.service, left);
+      const account = accounts.get(report.service);
+      if (account !== undefined) account.arrived = 0;
     },
     reports: () => [...reports.values()],
   };

@@ -32,6 +32,8 @@ export interface Answered {
   readonly abandoned: Abandoned | null;
   readonly firstByteAt: number | null;
   readonly usage: Usage | null;
+  /** Of the answer, as far as it came. */
+  readonly bytes: number;
   readonly captured: string | null;
 }
 
@@ -75,6 +77,7 @@ class Attempt implements ExchangeHandler {
   readonly #tail = createTail();
   readonly #captured: Buffer[] = [];
   #capturedBytes = 0;
+  #bytes = 0;
   #status = 0;
   #isEncoded = false;
   #firstByteAt: number | null = null;
@@ -83,8 +86,6 @@ class Attempt implements ExchangeHandler {
   #refusalBytes = 0;
   #isSettled = false;
   #exchange: Exchange | undefined;
-  /** Of the whole answer. No timer: as long as nothing comes, the wait for the next byte ends it. */
-  readonly #deadline: number;
   #stall: NodeJS.Timeout | undefined;
 
   constructor(
@@ -100,7 +101,6 @@ class Attempt implements ExchangeHandler {
     this.#response = response;
     this.#writer = new AnswerWriter(request, response);
     this.#resolve = resolve;
-    this.#deadline = performance.now() + order.timeoutMs * deadlineFactor;
     response.on('close', this.#onClose);
   }
 
@@ -150,24 +150,23 @@ class Attempt implements ExchangeHandler {
   }
 
   #pass(chunk: Buffer): void {
-    const now = performance.now();
-    if (now > this.#deadline) {
-      this.#giveUp('timeout');
-      return;
-    }
-    this.#firstByteAt ??= now;
+    this.#firstByteAt ??= performance.now();
     this.#tail.push(chunk);
+    this.#bytes += chunk.length;
     if (this.#capturedBytes < this.#order.capture) {
       this.#captured.push(chunk);
       this.#capturedBytes += chunk.length;
     }
     const sent = this.#order.hidesUsage ? withoutUsageEvent(chunk) : chunk;
     if (sent.length === 0 || this.#writer.write(sent)) return;
+    // What was read already still comes; one wait is enough for all of it.
+    if (this.#stall !== undefined) return;
     this.#exchange?.pause();
     this.#stall = setTimeout(() => this.#leave('client_stalled'), stallMs);
     this.#response.once('drain', () => {
       clearTimeout(this.#stall);
-      this.#exchange?.resume();
+      this.#stall = undefined;
+      if (!this.#isSettled) this.#exchange?.resume();
     });
   }
 
@@ -181,14 +180,16 @@ class Attempt implements ExchangeHandler {
   #answered(failure: string | null, abandoned: Abandoned | null = null): void {
     if (this.#isSettled) return;
     const isGood = failure === null && abandoned === null;
-    const tail = isGood ? this.#tail.text() : '';
+    const tail = this.#tail.text();
     const isBroken = isGood && !this.#isEncoded && !isWhole(tail, this.#order.stream);
     this.#settle({
       kind: 'answered',
       failure: isBroken ? 'malformed' : failure,
       abandoned,
       firstByteAt: this.#firstByteAt,
-      usage: isGood ? usageOf(tail) : null,
+      // Also of an answer that was not taken to its end: it is paid for all the same.
+      usage: usageOf(tail),
+      bytes: this.#bytes,
       captured: isGood && this.#order.capture > 0 ? Buffer.concat(this.#captured).toString('utf8') : null,
     });
   }
@@ -229,7 +230,8 @@ function providerRequest({ model, path, body, timeoutMs }: UpstreamOrder, reques
     const value = request.headers[name];
     if (typeof value === 'string' && printable.test(value)) headers += `${name}: ${value}\r\n`;
   }
-  return { origin: model.origin, path: model.basePath + path + model.queryString, headers, body, timeoutMs };
+  const deadline = performance.now() + timeoutMs * deadlineFactor;
+  return { origin: model.origin, path: model.basePath + path + model.queryString, headers, body, timeoutMs, deadline };
 }
 
 function replaceRetryAdvice(raw: string[]): void {

@@ -83,13 +83,18 @@ export function priceOf(prices: AssignmentPrices | null, usage: Usage | null): n
   return (usage.inputTokens * input + usage.outputTokens * output) / 1e6;
 }
 
+const streamEnd = /(^|\n)data: ?\[DONE\]\s*$|"finish_reason"\s*:\s*"|"type"\s*:\s*"response\.(completed|incomplete)"/;
+const streamError = /(^|\n)data: ?\{\s*"error"\s*:|"type"\s*:\s*"(response\.failed|error)"/;
+const plainError = /^\s*\{\s*"error"\s*:\s*[{"]/;
+
 /**
- * Whether an answer with a good status is one: a stream came to its end (`[DONE]`, a finish reason, or the completed event of the
- * responses API), any other answer is a JSON object to its last brace, give or take a line end.
+ * Whether an answer with a good status is one: a stream came to its end (`[DONE]` at its end, a finish reason, or the completed event of
+ * the responses API) and says no error on its way, any other answer is a JSON object to its last brace, and no error.
  */
 export function isWhole(tail: string, isStream: boolean): boolean {
-  if (!isStream) return tail.lastIndexOf('}') >= tail.length - 3;
-  return tail.includes('[DONE]') || /"finish_reason"\s*:\s*"/.test(tail) || /"type"\s*:\s*"response\.(completed|incomplete)"/.test(tail);
+  if (isStream) return streamEnd.test(tail) && !streamError.test(tail);
+  const end = tail.lastIndexOf('}');
+  return end >= 0 && end >= tail.length - 3 && !plainError.test(tail);
 }
 
 /**

@@ -300,6 +300,7 @@ export const schemas: Readonly<Record<string, object>> = {
       'scores',
       'scoring_cost_usd',
       'scoring_failures',
+      'excluded_cost_usd',
     ],
     properties: {
       service: { type: 'string', description: 'Service.' },
@@ -363,6 +364,12 @@ export const schemas: Readonly<Record<string, object>> = {
       generation: {
         anyOf: [{ type: 'integer', minimum: 0 }, { type: 'null' }],
         description: 'Of the assignment that the requests were served under; null for feedback, which comes later.',
+      },
+      excluded_cost_usd: {
+        type: 'number',
+        minimum: 0,
+        description:
+          "What requests outside `requests` have cost, partly estimated: a client that leaves before the end is answered all the same. Part of the day's spending only.",
       },
     },
     $defs: {
@@ -439,11 +446,19 @@ export const schemas: Readonly<Record<string, object>> = {
         description:
           'quality_score where left out (0 to 1, or a thumb: true, false); `error` (a boolean) counts a request that the application made itself after an OFREP evaluation; any other name is a custom metric.',
       },
-      value: { anyOf: [{ type: 'boolean' }, { type: 'number' }], description: 'true and false count as 1 and 0.' },
+      value: {
+        anyOf: [{ type: 'boolean' }, { type: 'number', minimum: -1000000000, maximum: 1000000000 }],
+        description: 'true and false count as 1 and 0.',
+      },
       comment: { type: 'string', minLength: 1, maxLength: 2000, description: 'What a person wrote, kept for people to read.' },
-      latency_ms: { type: 'number', minimum: 0, description: "With `error`: how long the application's request took, in milliseconds." },
-      input_tokens: { type: 'integer', minimum: 0, description: 'With `error`: prompt tokens of that request.' },
-      output_tokens: { type: 'integer', minimum: 0, description: 'With `error`: completion tokens of that request.' },
+      latency_ms: {
+        type: 'number',
+        minimum: 0,
+        maximum: 86400000,
+        description: "With `error`: how long the application's request took, in milliseconds.",
+      },
+      input_tokens: { type: 'integer', minimum: 0, maximum: 10000000, description: 'With `error`: prompt tokens of that request.' },
+      output_tokens: { type: 'integer', minimum: 0, maximum: 10000000, description: 'With `error`: completion tokens of that request.' },
     },
   },
   'journal-event': {

@@ -500,6 +500,10 @@ export interface Bucket {
    * Of the assignment that the requests were served under; null for feedback, which comes later.
    */
   generation: number | null;
+  /**
+   * What requests outside `requests` have cost, partly estimated: a client that leaves before the end is answered all the same. Part of the day's spending only.
+   */
+  excluded_cost_usd: number;
 }
 /**
  * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.

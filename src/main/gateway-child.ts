@@ -4,8 +4,10 @@ import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { request } from 'undici';
 import { messageOf } from '../base/failures.ts';
+import { canonicalJson } from '../base/json.ts';
 import type { Log } from '../ports/log.ts';
 import { directoryId, withoutOwnSecrets } from './gateway.ts';
+import { version } from './version.ts';
 
 export interface GatewayChild {
   readonly url: string;
@@ -23,6 +25,19 @@ export interface ChildOptions {
 }
 
 const name = 'local';
+
+/** How a gateway was started. One that was started otherwise, by an older version or without the clients' keys, is replaced. */
+interface GatewayRecord {
+  readonly pid: number;
+  readonly controlPlane: string;
+  readonly port: number;
+  readonly clientKeysFile: string | null;
+  readonly version: string;
+}
+
+function recordOf(pid: number, { controlPlane, port, clientKeysFile }: ChildOptions): GatewayRecord {
+  return { pid, controlPlane, port, clientKeysFile, version };
+}
 
 interface GatewayHealth {
   readonly pid?: number;
@@ -74,11 +89,11 @@ async function endOrphan(url: string, { dataDirectory }: ChildOptions): Promise<
 /** The process id, when the recorded gateway is alive, answers, and follows the control plane's address that we have. */
 async function adopt(record: string, options: ChildOptions): Promise<number | null> {
   try {
-    const known = JSON.parse(readFileSync(record, 'utf8')) as { pid: number; controlPlane: string; port: number };
+    const known = JSON.parse(readFileSync(record, 'utf8')) as GatewayRecord;
     if (!isAlive(known.pid)) return null;
     const health = await gatewayHealth(`http://127.0.0.1:${known.port}`);
     const isOurs = health?.pid === known.pid && health.data_directory === directoryId(options.dataDirectory);
-    if (isOurs && known.port === options.port && known.controlPlane === options.controlPlane) return known.pid;
+    if (isOurs && canonicalJson(known) === canonicalJson(recordOf(known.pid, options))) return known.pid;
     if (isOurs) await end(known.pid);
     return null;
   } catch {
@@ -137,7 +152,7 @@ function spawnGateway(options: ChildOptions, record: string): number | null {
   const { pid } = child;
   if (pid === undefined) return null;
   try {
-    writeFileSync(record, JSON.stringify({ pid, controlPlane: options.controlPlane, port: options.port }), { mode: 0o600 });
+    writeFileSync(record, JSON.stringify(recordOf(pid, options)), { mode: 0o600 });
   } catch (thrown) {
     // It is found by its data directory all the same.
     options.log.error({ error: messageOf(thrown) }, 'gateway.json not written');

@@ -30,7 +30,7 @@ async function runWorker(options: GatewayOptions): Promise<Running> {
   const name = `${options.name}.${process.env[indexVariable] ?? '0'}`;
   const running = await runGateway(
     { ...options, name },
-    { metricsText: askPrimary, registerMetrics: (registry) => AggregatorRegistry.setRegistries([registry]) },
+    { metricsText: createMetricsAsker(), registerMetrics: (registry) => AggregatorRegistry.setRegistries([registry]) },
   );
   // Its answers to the primary's question come from here.
   new AggregatorRegistry();
@@ -39,15 +39,25 @@ async function runWorker(options: GatewayOptions): Promise<Running> {
   return running;
 }
 
-let questions = 0;
 /** Any worker may be scraped, and answers for all. */
-async function askPrimary(): Promise<string> {
-  const id = ++questions;
-  process.send?.({ kind: 'actuator:metrics', id } satisfies MetricsQuestion);
-  for (;;) {
-    const [message] = (await once(process, 'message', { signal: AbortSignal.timeout(6000) })) as [unknown];
-    if (isMetrics(message) && message.id === id) return message.text ?? '';
-  }
+function createMetricsAsker(): () => Promise<string> {
+  let questions = 0;
+  const waiting = new Map<number, (text: string) => void>();
+  process.on('message', (message: unknown) => {
+    if (isMetrics(message)) waiting.get(message.id)?.(message.text ?? '');
+  });
+  return () =>
+    new Promise((resolve, reject) => {
+      const id = ++questions;
+      const timer = setTimeout(() => end(() => reject(new Error('the first process did not answer'))), 6000);
+      function end(then: () => void): void {
+        clearTimeout(timer);
+        waiting.delete(id);
+        then();
+      }
+      waiting.set(id, (text) => end(() => resolve(text)));
+      process.send?.({ kind: 'actuator:metrics', id } satisfies MetricsQuestion);
+    });
 }
 
 async function runPrimary(options: GatewayOptions): Promise<Running> {
@@ -73,6 +83,8 @@ async function runPrimary(options: GatewayOptions): Promise<Running> {
     worker.on('message', (message: unknown) => {
       if (isMetrics(message)) answerMetrics(worker, message);
     });
+    // A message to one that is dying fails here; its end is dealt with below.
+    worker.on('error', (error) => log.warn({ worker: index, error: error.message }, 'a gateway worker could not be reached'));
     worker.on('exit', (code) => {
       if (stopping) return;
       log.error({ worker: index, code }, 'a gateway worker died, starting it again');

@@ -96,7 +96,7 @@ interface Parts {
 function compose(options: GatewayOptions, log: Log, worker: WorkerHooks | undefined): Parts {
   const clientKeys = options.clientKeysFile === null ? null : openClientKeys(options.clientKeysFile, log);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);
-  const file = join(options.dataDirectory, `gateway-${options.name}.json`);
+  const file = join(options.dataDirectory, `assignments-${options.name}.json`);
   const table = createAssignmentTable({ environment: withoutOwnSecrets(process.env), rng: Math.random, now: () => performance.now() });
   const ledger = createSpendingLedger();
   const ids = createRequestIds();

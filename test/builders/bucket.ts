@@ -16,6 +16,7 @@ export function aBucket(change: Partial<Bucket> = {}): Bucket {
     recovered: 0,
     retries: 0,
     excluded: {},
+    excluded_cost_usd: 0,
     latency_ms: { zero: 0, bins: [] },
     first_token_ms: { zero: 0, bins: [] },
     cost_usd: noMoments,

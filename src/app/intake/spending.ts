@@ -52,7 +52,9 @@ export function createSpending({ store, notifier, limitsOf }: SpendingDeps): Spe
       }
     },
     async take(service, buckets, at) {
-      const usd = buckets.reduce((sum, { cost_usd: cost }) => sum + cost.n * cost.pivot + cost.sum, 0);
+      // What applications report by feedback was not spent here, and must not be able to end anybody's budget.
+      const own = buckets.filter(({ generation }) => generation !== null);
+      const usd = own.reduce((sum, { cost_usd: cost, excluded_cost_usd: more }) => sum + cost.n * cost.pivot + cost.sum + more, 0);
       if (usd <= 0) return;
       const day = dayOf(at);
       const known = accounts.get(service);

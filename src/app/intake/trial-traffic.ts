@@ -55,7 +55,12 @@ export function createTrialTraffic(): TrialTraffic {
 
   function totalsOf(bucket: Bucket, at: Instant): Mutable<TrafficTotals> {
     const known = totals.get(bucket.deployment_id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // The longest unheard of goes first.
+      totals.delete(bucket.deployment_id);
+      totals.set(bucket.deployment_id, known);
+      return known;
+    }
     const created = newTotals(bucket, at);
     totals.set(bucket.deployment_id, created);
     for (const oldest of totals.keys()) {
@@ -67,7 +72,9 @@ export function createTrialTraffic(): TrialTraffic {
 
   return {
     add(bucket, at) {
-      const total = totalsOf(bucket, at);
+      // Late feedback begins no record, and so can't displace one.
+      const total = bucket.generation === null ? totals.get(bucket.deployment_id) : totalsOf(bucket, at);
+      if (total === undefined) return;
       total.requests = plus(total.requests, bucket);
       total.unkeyed += bucket.unkeyed;
       for (const [reason, count] of Object.entries(bucket.excluded))

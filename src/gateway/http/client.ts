@@ -18,6 +18,8 @@ export interface ProviderRequest {
   readonly body: string;
   /** Longest wait for a connection, for the first byte, and between two, in milliseconds. */
   readonly timeoutMs: number;
+  /** When the answer must be whole, on the clock of `performance.now()`: without it a provider that drips would hold us for ever. */
+  readonly deadline: number;
 }
 
 /** Exactly one of `onEnd` and `onError` ends the exchange, unless it was aborted: then nothing comes any more. */
@@ -43,6 +45,8 @@ export interface ProviderClient {
 const mostConnections = 1024;
 /** Providers close idle connections after a minute or so; we are earlier, so that a request does not meet a closing one. */
 const idleMs = 30_000;
+/** A connection that was closed before our request came says so within about a round trip. */
+const closingMs = 100;
 
 export function createProviderClient(): ProviderClient {
   const origins = new Map<string, Origin>();
@@ -131,6 +135,7 @@ class Connection {
   #job: Job | null = null;
   #parser: ResponseParser | null = null;
   #served = 0;
+  #carriedAt = 0;
   #timeoutMs = 0;
 
   constructor(socket: Socket, origin: Origin) {
@@ -145,6 +150,7 @@ class Connection {
 
   carry(job: Job): void {
     this.#job = job;
+    if (this.#served > 0) this.#carriedAt = performance.now();
     this.#parser = new ResponseParser({
       onHead: (head) => job.handler.onHead(head),
       onBody: (chunk) => job.handler.onBody(chunk),
@@ -169,6 +175,7 @@ class Connection {
 
   /** The job ends without a word. */
   destroy(): void {
+    this.#job?.isOver();
     this.#job = null;
     this.#origin.isGone(this);
     this.#socket.destroy();
@@ -187,6 +194,10 @@ class Connection {
       this.destroy();
       return;
     }
+    if (performance.now() > this.#job.request.deadline) {
+      this.#fail('timeout');
+      return;
+    }
     try {
       this.#parser.push(bytes);
     } catch {
@@ -199,6 +210,8 @@ class Connection {
   }
 
   #finished(job: Job, reusable: boolean): void {
+    // From now on the connection may carry somebody else's.
+    job.isOver();
     this.#job = null;
     this.#parser = null;
     this.#served++;
@@ -212,10 +225,10 @@ class Connection {
 
   #fail(kind: 'timeout' | 'connect'): void {
     const job = this.#job;
-    const wasIdle = this.#served > 0 && this.#parser?.isFresh === true;
+    const wasIdle = this.#served > 0 && this.#parser?.isFresh === true && performance.now() - this.#carriedAt < closingMs;
     this.destroy();
     if (job === null) return;
-    // The peer had closed it before our request came: it has seen nothing of it.
+    // The peer had closed it when our request was on its way: after longer it may have worked on it, and a second one would be paid for.
     if (kind === 'connect' && wasIdle && job.mayStartAgain()) this.#origin.startFresh(job);
     else job.handler.onError(kind);
   }
@@ -258,6 +271,11 @@ class Job implements Exchange {
   isCarriedBy(connection: Connection): void {
     clearTimeout(this.#patience);
     this.#connection = connection;
+  }
+
+  /** What is aborted, paused or resumed after this has nothing to do with any connection. */
+  isOver(): void {
+    this.#connection = null;
   }
 
   mayStartAgain(): boolean {

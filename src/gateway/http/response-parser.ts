@@ -22,6 +22,7 @@ export class ResponseError extends Error {}
 
 const longestHead = 64 * 1024;
 const longestChunkLine = 1024;
+const mostInterim = 10;
 const longestTrailer = 16 * 1024;
 const headEnd = Buffer.from('\r\n\r\n');
 const cr = 13;
@@ -38,6 +39,7 @@ export class ResponseParser {
   #left = 0;
   #trailerBytes = 0;
   #isPersistent = true;
+  #interim = 0;
 
   constructor(sink: ResponseSink) {
     this.#sink = sink;
@@ -45,7 +47,7 @@ export class ResponseParser {
 
   /** Whether nothing of a response was seen yet. */
   get isFresh(): boolean {
-    return this.#state === 'head' && this.#rest === null;
+    return this.#state === 'head' && this.#rest === null && this.#interim === 0;
   }
 
   /** Throws ResponseError for what is no response. */
@@ -103,6 +105,7 @@ export class ResponseParser {
     const { status, version, headers } = parseHead(bytes.toString('latin1', 0, end));
     // 100 Continue and its like announce the response, they are not it.
     if (status >= 200) this.#begin(status, version, headers);
+    else if (++this.#interim > mostInterim) throw new ResponseError('too many interim responses');
     else if (status === 101) throw new ResponseError('the peer wants another protocol');
     return end + headEnd.length;
   }
