@@ -73,11 +73,12 @@ describe('a limit for one request', () => {
     await serve({ ...costs({ per_request_limit_usd: 1000 }), models: { 'gpt-4': model } });
     // 300 characters are at most 100 tokens at one dollar; 900 are left, at two dollars a token.
     await world.chat({ messages: [{ role: 'user', content: 'x'.repeat(300) }] });
-    assert.equal(provider.lastBody()?.['max_tokens'], 450);
+    // The rest of the body counts as well: a few tokens.
+    assert.equal(provider.lastBody()?.['max_tokens'], 448);
     await world.chat({ max_tokens: 20 });
     assert.equal(provider.lastBody()?.['max_tokens'], 20);
     await world.chat({ max_tokens: 900, n: 2, messages: [{ role: 'user', content: 'x'.repeat(300) }] });
-    assert.equal(provider.lastBody()?.['max_tokens'], 225);
+    assert.equal(provider.lastBody()?.['max_tokens'], 223);
     const refused = await world.chat({ messages: [{ role: 'user', content: 'x'.repeat(4000) }] });
     assert.equal(refused.status, 400);
     assert.match(await refused.text(), /request_too_expensive/);
@@ -93,6 +94,50 @@ describe('a limit for one request', () => {
     await serve({ ...costs({ per_request_limit_usd: 1000 }), models: { 'gpt-4': model } });
     await world.chat();
     assert.equal(provider.lastBody()?.['max_tokens'], undefined);
+  });
+});
+
+describe('a limit for one request, whatever the prompt hides in', () => {
+  it('sees tools, token numbers, and answers that are asked for in numbers', async () => {
+    const model = aModel(provider.url, { limits: { max_output_tokens: 100 } });
+    await serve({ ...costs({ per_request_limit_usd: 1000 }), models: { 'gpt-4': model } });
+    const hidden = { tools: [{ type: 'function', function: { name: 'f', description: 'x'.repeat(4000) } }] };
+    assert.equal((await world.chat(hidden)).status, 400);
+    assert.equal((await world.post('/completions', { model: 'chat', prompt: Array.from({ length: 1100 }, () => 7) })).status, 400);
+    assert.equal((await world.chat({ n: '100' })).status, 400);
+    const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(9000)}` } };
+    assert.equal((await world.chat({ messages: [{ role: 'user', content: [image] }] })).status, 200);
+  });
+});
+
+describe('a budget of the canary', () => {
+  it('holds for nobody before it is promoted', async () => {
+    const stable = aServing(provider.url, costs({ daily_budget_usd: 1000 }));
+    const canary = aServing(provider.url, costs({ daily_budget_usd: 1 }));
+    world.control.lease(60);
+    await world.serve(anAssignment(++generation, 100, stable, canary));
+    world.control.send('spending', { service: 'chat', day: today(), spent_usd: 500 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal((await world.chat()).status, 200);
+  });
+});
+
+describe('a client that leaves at the end of a stream', () => {
+  it('has spent what it was sent', async () => {
+    provider.set('gpt-4', { chunks: 200, chunkMs: 5 });
+    await serve(costs({ daily_budget_usd: 150 }));
+    const abort = new AbortController();
+    const response = await fetch(`${world.gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'chat', stream: true, messages: [{ role: 'user', content: 'x'.repeat(600) }] }),
+      signal: abort.signal,
+    });
+    await response.body?.getReader().read();
+    abort.abort();
+    await until('the budget is gone', async () => (await world.chat()).status === 429);
+    const all = await world.buckets((list) => total(list, (bucket) => bucket.excluded['client_left'] ?? 0) === 1);
+    assert.ok(total(all, (bucket) => bucket.excluded_cost_usd) > 150);
+    provider.set('gpt-4', { chunks: 5, chunkMs: 1 });
   });
 });
 
@@ -129,6 +174,7 @@ describe('feedback', () => {
     const id = (await world.chat()).headers.get('x-actuator-request-id') ?? '';
     assert.equal((await give({ request_id: id, value: true }))[0], 200);
     assert.equal((await give({ request_id: id, value: true }))[0], 409);
+    assert.equal((await give({ request_id: id, value: true, comment: 'again' }))[0], 409);
     assert.equal((await give({ request_id: id, metric_name: 'edits', value: 3.5, comment: 'Too long.' }))[0], 200);
     const all = await world.buckets((list) => list.some((bucket) => 'edits' in bucket.scores));
     const scored = all.filter((bucket) => Object.keys(bucket.scores).length > 0);
@@ -148,6 +194,8 @@ describe('feedback', () => {
       [{ request_id: 'req-1', value: true }, /unknown_request_id/],
       [{ request_id: id, value: 1.5 }, /0 to 1/],
       [{ request_id: id }, /empty_feedback/],
+      [{ request_id: id, value: 1e300 }, /invalid_feedback/],
+      [{ request_id: id, metric_name: 'error', value: false, input_tokens: 1e12 }, /invalid_feedback/],
       [{ request_id: id, value: 'good' }, /invalid_feedback/],
       [{ request_id: id, metric_name: 'judged_quality', value: 1 }, /reserved_metric/],
       [{ request_id: id, metric_name: 'error', value: true }, /measured_here/],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { AssignmentServing } from '../../src/generated/types.ts';
 import { aServing, anAssignment } from '../support/fake-control-plane.ts';
@@ -185,20 +186,101 @@ describe('a failing provider', () => {
   });
 });
 
-describe('a client that leaves while we wait to retry', () => {
-  it('ends the retries, and counts neither way', async () => {
+describe('a client that leaves', () => {
+  async function leaveAfter(ms: number): Promise<void> {
+    const signal = AbortSignal.timeout(ms);
+    const body = JSON.stringify({ model: 'chat', messages: [] });
+    await assert.rejects(fetch(`${world.gateway.url}/v1/chat/completions`, { method: 'POST', body, signal }));
+  }
+
+  it('while we wait to retry ends the retries, and the failure it met still counts', async () => {
     await serve(retrying(5, 400));
     provider.play((socket) => respond(socket, 503, fail));
-    const abort = new AbortController();
-    const pending = fetch(`${world.gateway.url}/v1/chat/completions`, {
-      method: 'POST',
-      body: JSON.stringify({ model: 'chat', messages: [] }),
-      signal: abort.signal,
-    });
-    setTimeout(() => abort.abort(), 100);
-    await assert.rejects(pending);
+    await leaveAfter(100);
     const all = await world.buckets((list) => list.length > 0);
-    assert.deepEqual([total(all, (bucket) => bucket.requests), all[0]?.excluded], [0, { client_left: 1 }]);
+    assert.deepEqual([total(all, (bucket) => bucket.requests), all[0]?.errors, all[0]?.recovered], [1, { upstream_5xx: 1 }, 0]);
     assert.equal(provider.requests.length, 1);
+  });
+
+  it('after a while without an answer counts against the variant; at once it counts neither way', async () => {
+    await serve({ timeout_ms: 5000 });
+    provider.play(() => undefined);
+    await leaveAfter(100);
+    await leaveAfter(1300);
+    const all = await world.buckets((list) => total(list, (bucket) => bucket.requests) === 1);
+    assert.deepEqual(Object.assign({}, ...all.map((bucket) => bucket.errors)), { no_answer: 1 });
+    assert.equal(
+      total(all, (bucket) => bucket.excluded['client_left'] ?? 0),
+      1,
+    );
+  });
+});
+
+describe('a slow reader', () => {
+  it('delays nobody else, and takes nobody else with it', async () => {
+    await serve({ timeout_ms: 5000 });
+    const event20k = event({ choices: [{ index: 0, delta: { content: 'x'.repeat(300) } }] });
+    const end = event({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }) + 'data: [DONE]\n\n';
+    provider.play((socket, request) => {
+      if (!request.includes('"stream":true')) respond(socket, 200, completion());
+      else socket.write(streamHead + chunk(event20k).repeat(20_000) + chunk(end) + chunk(''));
+    });
+    const warnings: string[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', onWarning);
+    const slow = await world.chat({ stream: true });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (let i = 0; i < 5; i++) assert.equal((await world.chat()).status, 200);
+    assert.ok((await slow.text()).endsWith('data: [DONE]\n\n'));
+    for (let i = 0; i < 5; i++) assert.equal((await world.chat()).status, 200);
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
+    const all = await world.buckets((list) => total(list, (bucket) => bucket.requests) === 11);
+    assert.deepEqual(Object.assign({}, ...all.map((bucket) => bucket.errors)), {});
+  });
+});
+
+describe('an answer with status 200', () => {
+  const stream =
+    (text: string): ((socket: Socket) => void) =>
+    (socket) =>
+      void socket.write(streamHead + chunk(text) + chunk(''));
+  const cases: readonly [string, boolean, (socket: Socket) => void][] = [
+    ['that is empty', false, (socket) => respond(socket, 200, '')],
+    ['that is a word', false, (socket) => respond(socket, 200, 'ok')],
+    ['that is an error', false, (socket) => respond(socket, 200, fail)],
+    ['that is a stream of an error', true, stream(`data: ${fail}\n\ndata: [DONE]\n\n`)],
+    ['that only speaks of the end', true, stream(event({ choices: [{ index: 0, delta: { content: 'data: [DONE] they said' } }] }))],
+  ];
+  for (const [name, isStream, script] of cases) {
+    it(`${name} is no good one`, async () => {
+      await serve();
+      provider.play(script);
+      await (await world.chat({ stream: isStream })).text();
+      const [bucket] = await world.buckets((list) => list.length > 0);
+      assert.deepEqual(bucket?.errors, { malformed: 1 });
+    });
+  }
+});
+
+describe('a provider that dies at work', () => {
+  it('is not sent the request a second time', async () => {
+    await serve({ timeout_ms: 5000 });
+    provider.play((socket, _request, n) => {
+      if (n === 0) respond(socket, 200, completion());
+      else setTimeout(() => socket.destroy(), 300);
+    });
+    assert.equal((await world.chat()).status, 200);
+    assert.equal((await world.chat()).status, 502);
+    assert.equal(provider.requests.length, 2);
+  });
+
+  it('is given up at its deadline, whatever it drips', async () => {
+    await serve({ timeout_ms: 50 });
+    provider.play((socket) => {
+      const drip = setInterval(() => socket.write('HTTP/1.1 102 Processing\r\n\r\n'), 30);
+      socket.on('close', () => clearInterval(drip));
+    });
+    assert.ok([502, 504].includes((await world.chat()).status));
   });
 });

@@ -75,6 +75,23 @@ describe('round robin', () => {
   });
 });
 
+describe('sticky sessions on two gateways', () => {
+  it('begin on the same side, whatever the method', async () => {
+    const other = await startGatewayWorld();
+    other.control.lease(60);
+    const methods = ['weighted_random', 'round_robin', 'consistent_hash'] as const;
+    for (const [index, method] of methods.entries()) {
+      const assignment = splitting(index + 1, 40, { method, sticky_ms: 60_000 });
+      await Promise.all([world.serve(assignment), other.serve(assignment)]);
+      for (const user of users.slice(0, 20)) {
+        const response = await other.chat({ user });
+        assert.equal(response.headers.get('x-actuator-variant'), await variantOf(user), `${method} ${user}`);
+      }
+    }
+    await other.close();
+  });
+});
+
 describe('sticky sessions', () => {
   it('stay with what began them while the weight rises, and go when it falls', async () => {
     const split = { method: 'weighted_random', sticky_ms: 60_000 } as const;
