@@ -5,13 +5,14 @@ import type { AssignmentServedModel, LlmConfig, ModelCatalogue } from '../../gen
 import { reachableModels, servedModel } from './serving.ts';
 
 /**
- * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata` and
- * `deployment_strategy`, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
+ * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata`, `deployment_strategy` and
+ * thresholds of alerts, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
  * changes no answer. Comments, key order and layout never count, nor does an empty section.
  * Form: `sha256:` and 64 hexadecimal digits.
  */
 export function digestOf(config: LlmConfig, catalogue: ModelCatalogue): string {
-  const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...serves } = config;
+  const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...rest } = config;
+  const serves = { ...rest, ...withoutAlerts(rest) };
   const models = reachableModels(config).map((name) => {
     const model = servedModel(name, catalogue);
     return model === undefined ? { name } : { name, ...withoutDefaults(model), prices: undefined };
@@ -29,6 +30,16 @@ function withoutDefaults(model: AssignmentServedModel): Partial<AssignmentServed
     ...(isEmpty(query) ? {} : { query }),
     ...(limit === 'max_tokens' ? {} : { token_limit_parameter: limit }),
   };
+}
+
+/** Thresholds that only tell people something: no request is served otherwise because of them. */
+function withoutAlerts({
+  cost_controls: cost,
+  quality_controls: quality,
+}: LlmConfig): Pick<LlmConfig, 'cost_controls' | 'quality_controls'> {
+  const { alert_threshold_usd: _alert, ...limits } = cost ?? {};
+  const { min_quality_score: _floor, ...scoring } = quality ?? {};
+  return { cost_controls: limits, quality_controls: scoring };
 }
 
 /** `routing: {}` and no `routing` serve the same. */

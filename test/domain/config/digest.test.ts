@@ -20,6 +20,7 @@ it('does not see comments, order, layout, quotes or what does not serve', () => 
     `version: "1.0"\nmetadata: {name: x, description: y, tags: [a], created_by: me}\n${reference}`,
     `${reference}deployment_strategy: {type: immediate}\n`,
     `${reference}routing: {}\n`,
+    `${reference}cost_controls: {alert_threshold_usd: 5}\nquality_controls: {min_quality_score: 0.5}\n`,
     reference.replaceAll('\n', '\r\n'),
   ];
   for (const text of same) assert.equal(digestOfText(text), digestOfText(reference), text);
@@ -29,6 +30,7 @@ it('sees every change of what serves', () => {
   const other = [
     reference.replace('0.7', '0.8'),
     reference.replace('gpt-4', 'gpt-4-turbo'),
+    `${reference}cost_controls: {daily_budget_usd: 5}\n`,
     `${reference}routing: {rules: [{condition: "true", model: gpt-4}]}\n`,
     reference.replace('  model', '  prompt_template: Hi\n  model'),
   ];
