@@ -1,7 +1,7 @@
 /** What traffic-stats, hash-analysis and routing-stats show of a deployment, or of a service outside one. */
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
-import { toIso, type Instant } from '../../base/time.ts';
+import { toIso } from '../../base/time.ts';
 import { meanOf, quantileOf } from '../../domain/analysis/histogram.ts';
 import type { Split } from '../../domain/settings/resolve.ts';
 import { canaryWeight, type ServiceState } from '../../domain/rollout/state.ts';
@@ -104,12 +104,10 @@ function find(controlPlane: ControlPlane, question: TrafficQuestion): Result<Fou
 }
 
 function splitOf({ active, watch }: ServiceState, totals: TrafficTotals): Split | null {
-  if (totals.deploymentId === null) return null;
-  return [active, watch].find((candidate) => candidate !== null && idOf(candidate) === totals.deploymentId)?.plan.split ?? null;
-}
-
-function idOf(candidate: { readonly id?: string; readonly deploymentId?: string }): string | undefined {
-  return candidate.id ?? candidate.deploymentId;
+  const { deploymentId } = totals;
+  if (deploymentId === null) return null;
+  const plan = active?.id === deploymentId ? active.plan : watch?.deploymentId === deploymentId ? watch.plan : null;
+  return plan?.split ?? null;
 }
 
 export function viewTraffic(controlPlane: ControlPlane, question: TrafficQuestion): Result<TrafficView, readonly Problem[]> {
@@ -233,10 +231,6 @@ export function viewRouting(controlPlane: ControlPlane, question: TrafficQuestio
 export function viewFeedback(controlPlane: ControlPlane, service: string): Result<FeedbackView, readonly Problem[]> {
   if (controlPlane.engine.state(service) === undefined)
     return refuse([{ code: 'not-found', message: `There is no service "${service}".` }]);
-  const comments = controlPlane.intake.comments(service).map(({ at, service: _service, ...comment }) => ({ ...comment, at: iso(at) }));
+  const comments = controlPlane.intake.comments(service).map(({ at, service: _service, ...comment }) => ({ ...comment, at: toIso(at) }));
   return ok({ service, comments });
-}
-
-function iso(at: Instant): string {
-  return toIso(at);
 }
