@@ -1,31 +1,23 @@
-/** The beta distribution, as far as exact binomial bounds need it. Checked against R in test/domain/analysis/stats. */
+/** The beta distribution and what follows from it: exact binomial bounds and tails, Student's t. Checked against R in test/domain/analysis/stats. */
 
-const lanczos = [
-  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
-  -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
-];
-
-/** ln Gamma(x), x > 0: Lanczos, g = 7, n = 9; Stirling's series from 20 up, which keeps its digits there. */
-function lnGamma(x: number): number {
-  if (x >= 20) {
-    const inverse = 1 / (x * x);
-    const series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / x;
-    return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series;
-  }
-  const shifted = x - 1;
-  let sum = lanczos[0] ?? 0;
-  for (let i = 1; i < lanczos.length; i++) sum += (lanczos[i] ?? 0) / (shifted + i);
-  const t = shifted + 7.5;
-  return 0.5 * Math.log(2 * Math.PI) + (shifted + 0.5) * Math.log(t) - t + Math.log(sum);
-}
+import { stirlingError } from './gamma.ts';
 
 /** Regularised incomplete beta I_x(a, b): continued fraction (DLMF 8.17.22) by Lentz, on the side where it converges fast. */
 export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const lnFront = lnGamma(a + b) - lnGamma(a) - lnGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
-  return (Math.exp(lnFront) / a) * continuedFraction(x, a, b);
+  return (Math.exp(lnDensity(x, a, b)) / a) * continuedFraction(x, a, b);
+}
+
+/** ln of x^a (1 - x)^b / B(a, b) about its peak (Loader, 2000), since logarithms of gamma functions of a large sum have no digits left. */
+function lnDensity(x: number, a: number, b: number): number {
+  const distance = x * b - (1 - x) * a;
+  // Near the peak a quotient close to 1 would lose its digits, far from it 1 plus something close to -1 would.
+  const left = distance < -a / 2 ? Math.log((x * (a + b)) / a) : Math.log1p(distance / a);
+  const right = distance > b / 2 ? Math.log1p(-x) + Math.log((a + b) / b) : Math.log1p(-distance / b);
+  const peak = a * left + b * right;
+  return peak + 0.5 * Math.log((a / (a + b)) * (b / (2 * Math.PI))) + stirlingError(a + b) - stirlingError(a) - stirlingError(b);
 }
 
 function continuedFraction(x: number, a: number, b: number): number {
@@ -70,4 +62,33 @@ export function clopperPearsonLower(successes: number, trials: number, alpha: nu
 /** The upper bound, by symmetry. */
 export function clopperPearsonUpper(successes: number, trials: number, alpha: number): number {
   return successes === trials ? 1 : 1 - betaLowerQuantile(alpha, trials - successes, successes + 1);
+}
+
+/** P(T > q) of Student's t with `df` degrees of freedom. */
+export function studentUpperTail(q: number, df: number): number {
+  if (q < 0) return 1 - studentUpperTail(-q, df);
+  return 0.5 * incompleteBeta(df / (df + q * q), df / 2, 0.5);
+}
+
+/** q with P(T <= q) = p, for p of 0.5 and more: bisection on ln q, to the last digit. */
+export function studentQuantile(p: number, df: number): number {
+  if (p <= 0.5) return 0;
+  const tail = 1 - p;
+  let [low, high] = [-40, 40];
+  for (let i = 0; i < 200 && high - low > 1e-16; i++) {
+    const middle = (low + high) / 2;
+    if (studentUpperTail(Math.exp(middle), df) > tail) low = middle;
+    else high = middle;
+  }
+  return Math.exp((low + high) / 2);
+}
+
+/** P(X >= k) of Bin(n, p). */
+export function binomialUpperTail(k: number, n: number, p: number): number {
+  return k <= 0 ? 1 : incompleteBeta(p, k, n - k + 1);
+}
+
+/** P(X <= k) of Bin(n, p). */
+export function binomialLowerTail(k: number, n: number, p: number): number {
+  return k >= n ? 1 : incompleteBeta(1 - p, n - k, k + 1);
 }
