@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { toIso } from '../base/time.ts';
 import { deploy } from '../app/commands/deploy.ts';
 import { pauseDeployment, resumeDeployment, rollBackDeployment } from '../app/commands/operate.ts';
+import { withoutMoment } from '../app/publication/render.ts';
 import { viewService, type ServiceView } from '../app/queries/service-view.ts';
 import { actorOf, checkedBody, sendProblems, sendResult, type ApiDeps } from './routing.ts';
 
@@ -83,7 +84,7 @@ function addRecords(api: FastifyInstance, deps: ApiDeps): void {
         at_ms: row.at,
         service: row.service,
         actor: row.actor,
-        event: row.event,
+        event: withoutMoment(row.event),
         phase: row.stateAfter.active?.phase.name ?? 'idle',
         message: row.message,
       })),

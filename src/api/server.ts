@@ -5,6 +5,7 @@ import { sha256Hex } from '../base/hash.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Log } from '../ports/log.ts';
 import type { Role } from '../ports/store.ts';
+import { addEvidenceRoutes } from './evidence-routes.ts';
 import { addGatewayRoutes } from './gateway-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
@@ -27,6 +28,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   addPublicRoutes(api, deps);
   addOperatorRoutes(api, deps);
   addTrafficRoutes(api, deps);
+  addEvidenceRoutes(api, deps);
   addGatewayRoutes(api, deps);
   return api;
 }

@@ -4,6 +4,8 @@ import type { Problem } from '../base/problem.ts';
 import type { Rng } from '../base/random.ts';
 import { resolveDaemonSettings, type DaemonSettings } from '../domain/settings/resolve.ts';
 import type { DocumentReader } from '../domain/config/document.ts';
+import type { LookContext } from '../domain/analysis/look.ts';
+import type { ServiceState } from '../domain/rollout/state.ts';
 import type { Acknowledgement, AssignmentServing, BucketBatch } from '../generated/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -17,9 +19,12 @@ import { createAssignmentSource, type AssignmentSource } from './fleet/assignmen
 import { createFleet, leaseMessage, type Fleet, type GatewayView, type StreamMessage } from './fleet/fleet.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
 import { createQualityWatch } from './intake/quality-watch.ts';
+import { drawnIn } from './intake/trial-traffic.ts';
 import { createSpending, type Spending } from './intake/spending.ts';
+import { warnOfForecast } from './judging/forecast.ts';
 import { createJudging, type Judging } from './judging/judging.ts';
 import { createPublisher } from './publication/publisher.ts';
+import { createTrafficReport, type TrafficReport } from './publication/traffic-report.ts';
 import { createLoader } from './reconcile/loader.ts';
 import { createReconciler, type Reconciler } from './reconcile/reconciler.ts';
 import { createWorker, type Worker } from './retry.ts';
@@ -35,6 +40,8 @@ export interface ControlPlaneDeps {
   readonly rng: Rng;
   readonly log: Log;
   readonly term: number;
+  /** Of this program, for evidence. */
+  readonly version: string;
   /** Names this store on the status branch. */
   readonly instance: string;
   readonly takeOver: boolean;
@@ -51,6 +58,7 @@ export interface ControlPlane {
   readonly spending: Spending;
   readonly fleet: Fleet;
   readonly reconciler: Reconciler;
+  readonly version: string;
   start(): Promise<void>;
   /** Looks at the repository now, or once more if it is looking already. */
   poll(): void;
@@ -82,6 +90,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     fleet.restore(JSON.parse((await deps.store.get('gateways')) ?? '[]') as GatewayView[]);
     engine.onTransition((notice) => {
       followUp.after(notice);
+      parts.quietly(warnOfForecast({ ...deps, judging }, notice));
       if (notice.pending.length > 0) workers.effects.runNow();
       workers.publisher.wake();
     });
@@ -97,12 +106,14 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     spending,
     fleet,
     reconciler: parts.reconciler,
+    version: deps.version,
     start,
     poll: () => workers.poller.runNow(),
     async tick() {
       for (const data of spending.changed()) fleet.announce({ event: 'spending', data });
       await judging.tick();
       await followUp.catchUp();
+      if (parts.trafficReport.isDue()) workers.publisher.wake();
       await followUp.grantSlots();
     },
     async renewLeases() {
@@ -156,17 +167,24 @@ interface Parts {
   readonly assignments: AssignmentSource;
   readonly reconciler: Reconciler;
   readonly followUp: FollowUp;
+  /** Takes care of a failure in work that nobody waits for. */
+  readonly quietly: (work: Promise<unknown>) => void;
   readonly workers: { readonly poller: Worker; readonly publisher: Worker; readonly effects: Worker };
+  readonly trafficReport: TrafficReport;
   readonly settings: { daemon: DaemonSettings; problems: readonly Problem[] };
 }
 
 function assemble(deps: ControlPlaneDeps): Parts {
   const { store, clock, log, term } = deps;
   const engine = createEngine({ store, clock, term });
-  const judging = createJudging({ engine, store, clock, log });
+  const measuring: { intake: Intake | null } = { intake: null };
+  const drawn = (state: ServiceState): LookContext['drawn'] => drawnIn(state, measuring.intake?.traffic(state.service));
+  const judging = createJudging({ engine, store, clock, log, drawn });
   const fleet = createFleet(clock);
   const assignments = createAssignmentSource(store, term);
   const { intake, spending } = createMeasuring(deps, engine, judging, assignments);
+  measuring.intake = intake;
+  const trafficReport = createTrafficReport({ clock, services: () => engine.states().map(({ service }) => service), judging });
   const settings: Parts['settings'] = { daemon: resolveDaemonSettings({}), problems: [] };
   const reconciler = createReconciler({
     ...deps,
@@ -193,10 +211,12 @@ function assemble(deps: ControlPlaneDeps): Parts {
     spending,
     fleet,
     assignments,
+    quietly,
     reconciler,
     followUp,
     settings,
-    workers: createWorkers(deps, engine, judging, reconciler),
+    trafficReport,
+    workers: createWorkers(deps, engine, judging, reconciler, trafficReport),
   };
 }
 
@@ -229,10 +249,15 @@ async function refuseForeignRecord({ branch, instance, takeOver }: ControlPlaneD
   );
 }
 
-function createWorkers(deps: ControlPlaneDeps, engine: Engine, judging: Judging, reconciler: Reconciler): Parts['workers'] {
+function createWorkers(
+  deps: ControlPlaneDeps,
+  engine: Engine,
+  judging: Judging,
+  reconciler: Reconciler,
+  trafficReport: TrafficReport,
+): Parts['workers'] {
   const background = { ...deps, firstDelayMs: 250, longestDelayMs: 30_000 };
-  const requestsPerSecond = (service: string): number => Math.round(judging.traffic(service).requestsPerSecond(deps.clock.now()) * 10) / 10;
-  const publish = createPublisher({ ...deps, requestsPerSecond });
+  const publish = createPublisher({ ...deps, judging, besides: () => trafficReport.take() });
   const poller = createWorker({ ...background, name: 'repository' }, () => reconciler.reconcile());
   return {
     poller,

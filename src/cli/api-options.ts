@@ -38,3 +38,19 @@ export function accepted<T>(result: Result<unknown, readonly Problem[]>): T {
   if (!result.ok) throw refused(result.error);
   return result.value as T;
 }
+
+/** The query that names a deployment, or a service; nothing named means the only service. */
+export async function deploymentQuestion(
+  client: ApiClient,
+  { deploymentId, service }: { readonly deploymentId?: string; readonly service?: string },
+): Promise<string> {
+  if (deploymentId !== undefined && service !== undefined) throw new ExitError(2, 'Name either --deployment-id or --service.');
+  if (deploymentId !== undefined) return `deployment_id=${encodeURIComponent(deploymentId)}`;
+  if (service !== undefined) return `service=${encodeURIComponent(service)}`;
+  const { services } = accepted<{ readonly services: readonly { readonly service: string }[] }>(
+    await client.get('/api/v1/actuator/status'),
+  );
+  const [only] = services;
+  if (only !== undefined && services.length === 1) return `service=${encodeURIComponent(only.service)}`;
+  throw new ExitError(2, `Name --deployment-id or --service, one of: ${services.map((each) => each.service).join(', ')}.`);
+}

@@ -2,6 +2,9 @@
 import { styleText } from 'node:util';
 import { oneLine } from '../base/text.ts';
 import { formatDuration } from '../base/time.ts';
+import type { CriterionFinding } from '../domain/analysis/criteria.ts';
+import { formatMetric, inPercent, metricName } from '../domain/analysis/metric.ts';
+import { renderTable } from './output.ts';
 
 /** The fields of the API's service view that are shown. */
 export interface ServiceStatus {
@@ -46,11 +49,9 @@ interface DeploymentStatus {
     readonly reason: string;
     readonly step_requests: number;
     readonly step_requests_needed: number;
-    readonly delta: number | null;
-    readonly allowed_increase: number;
     readonly p_value: number;
-    readonly margin_z: number | null;
-    readonly gate_z: number | null;
+    readonly criteria: readonly CriterionFinding[];
+    readonly warnings: readonly { readonly reason: string }[];
   } | null;
 }
 
@@ -102,13 +103,40 @@ function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint
   const { judgement } = deployment;
   if (judgement === null) return text;
   text += line('  Verdict', `${verdictIcon(judgement.verdict)} ${judgement.verdict}: ${oneLine(judgement.reason, 200)}`);
-  const z = judgement.margin_z === null ? '-' : judgement.margin_z.toFixed(2);
-  const gate = judgement.gate_z === null ? 'none at 100 %' : `< ${judgement.gate_z}`;
+  for (const { reason } of judgement.warnings) text += line('  Warning', paint('yellow', oneLine(reason, 200)));
   text += line(
     '  Evidence',
-    `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, margin z ${z} (gate ${gate}), anytime p ${judgement.p_value.toPrecision(2)}`,
+    `n ${judgement.step_requests}/${judgement.step_requests_needed} in this step, anytime-valid p ${judgement.p_value.toPrecision(2)}`,
   );
-  return text;
+  return text + indent(renderCriteria(judgement.criteria));
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}
+
+/** Each criterion with its numbers: what the dashboard of the guide (9.4) asks for. */
+export function renderCriteria(criteria: readonly CriterionFinding[]): string {
+  const shown = criteria.filter(({ verdict }) => verdict !== 'not-applicable');
+  if (shown.length === 0) return '';
+  const rows = shown.map((one) => [
+    metricName(one.metric),
+    formatMetric(one.metric, one.canary),
+    formatMetric(one.metric, one.stable),
+    one.difference === null ? '-' : signed(one.difference),
+    one.interval === null ? '-' : `${signed(one.interval[0])} to ${signed(one.interval[1])}`,
+    one.allowed === null ? '-' : inPercent(one.allowed),
+    one.margin_z === null ? '-' : one.margin_z.toFixed(1),
+    one.gate_z === null ? 'none' : `< ${one.gate_z.toFixed(1)}`,
+    one.p_value.toPrecision(2),
+    String(one.canary_samples),
+    one.verdict,
+  ]);
+  return renderTable([['METRIC', 'CANARY', 'STABLE', 'CHANGE', 'INTERVAL', 'ALLOWED', 'Z', 'GATE', 'P', 'N', 'VERDICT'], ...rows]);
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${(value * 100).toFixed(1)} %`;
 }
 
 function appliedText(applied: boolean | null, paint: Paint): string {

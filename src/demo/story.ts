@@ -1,5 +1,5 @@
 /** What the demonstration tells, in numbers read back from the control plane's own record. */
-import type { Judgement } from '../domain/analysis/judge.ts';
+import type { Judgement } from '../domain/analysis/look.ts';
 import type { ServiceEvent } from '../domain/rollout/event.ts';
 import { pause, type World } from './world.ts';
 

@@ -1,5 +1,6 @@
 /** POST /v1/feedback: scores and comments on answers. The request id says what they are about, and can't be forged. */
 import { ok, refuse, type Result } from '../base/result.ts';
+import { isUsableName } from '../domain/analysis/metric.ts';
 import type { AssignmentPrices, BucketBatchComment, Feedback } from '../generated/types.ts';
 import type { Refusal } from './failure.ts';
 import { anonymous, type Recorder } from './recorder.ts';
@@ -81,6 +82,7 @@ function problemOf(feedback: Feedback, issued: IssuedRequest, now: number): Refu
   if (value === undefined && feedback.comment === undefined) return refusal(400, 'empty_feedback', 'Give a value, a comment, or both.');
   if (now - issued.at > longestFeedbackAgeMs) return refusal(400, 'feedback_too_late', 'The answer is more than 24 hours old.');
   if (metric === 'judged_quality') return refusal(400, 'reserved_metric', 'judged_quality is what the judge model says; use another name.');
+  if (!isUsableName(metric)) return refusal(400, 'reserved_metric', `"${metric}" can't name a metric; use another name.`);
   return metric === 'error' ? errorProblem(feedback, issued) : valueProblem(feedback);
 }
 

@@ -4,10 +4,12 @@ import {
   newMoments,
   packHistogram,
   recordMoment,
+  recordScore,
   recordValue,
   type Histogram,
   type Moments,
 } from '../domain/analysis/histogram.ts';
+import { scoreMetrics } from '../domain/analysis/metric.ts';
 import type { DistinctKeys } from '../domain/traffic/distinct.ts';
 import type { Bucket } from '../generated/types.ts';
 
@@ -69,7 +71,7 @@ export interface Recorder {
   take(): Bucket[];
 }
 
-/** requests, errors, latency_ms, cost_usd, priced, output_tokens. */
+/** requests, errors, latency_ms, cost_usd, priced, tokens. */
 type ShardSums = [number, number, number, number, number, number];
 
 interface OpenBucket {
@@ -82,13 +84,17 @@ interface OpenBucket {
   readonly latency: Histogram;
   readonly firstToken: Histogram;
   readonly cost: Moments;
+  readonly microCost: Histogram;
   unpriced: number;
   readonly input: Moments;
   readonly output: Moments;
+  readonly tokens: Moments;
+  readonly tokenCounts: Histogram;
   unkeyed: number;
   readonly newKeys: number[];
   readonly shards: Map<number, ShardSums>;
   readonly scores: Map<string, Moments>;
+  readonly scoreCounts: Map<string, Histogram>;
   readonly scoringCost: Moments;
   scoringFailures: number;
 }
@@ -125,11 +131,16 @@ export function createRecorder(): Recorder {
       bucket.excludedCost += costUsd ?? 0;
     },
     score(key, metric, value) {
-      const { scores } = bucketOf(key);
+      const { scores, scoreCounts } = bucketOf(key);
       const known = scores.get(metric) ?? newMoments();
       if (!scores.has(metric) && scores.size >= mostMetrics) return false;
       scores.set(metric, known);
       recordMoment(known, value);
+      if (scoreMetrics.some((name) => name === metric)) {
+        const counts = scoreCounts.get(metric) ?? newHistogram();
+        scoreCounts.set(metric, counts);
+        recordScore(counts, value);
+      }
       return true;
     },
     scored(key, costUsd, failed) {
@@ -157,13 +168,17 @@ function newBucket(): OpenBucket {
     latency: newHistogram(),
     firstToken: newHistogram(),
     cost: newMoments(),
+    microCost: newHistogram(),
     unpriced: 0,
     input: newMoments(),
     output: newMoments(),
+    tokens: newMoments(),
+    tokenCounts: newHistogram(),
     unkeyed: 0,
     newKeys: [],
     shards: new Map(),
     scores: new Map(),
+    scoreCounts: new Map(),
     scoringCost: newMoments(),
     scoringFailures: 0,
   };
@@ -178,11 +193,15 @@ function add(bucket: OpenBucket, outcome: Outcome, identity: RequestIdentity): v
   if (usage !== null) {
     recordMoment(bucket.input, usage.inputTokens);
     recordMoment(bucket.output, usage.outputTokens);
+    recordMoment(bucket.tokens, usage.inputTokens + usage.outputTokens);
+    recordValue(bucket.tokenCounts, usage.inputTokens + usage.outputTokens);
   }
   if (failure !== null) bucket.errors[failure] = (bucket.errors[failure] ?? 0) + 1;
   if (outcome.recovered) bucket.recovered++;
-  if (costUsd !== null) recordMoment(bucket.cost, costUsd);
-  else if (failure === null || outcome.recovered) bucket.unpriced++;
+  if (costUsd !== null) {
+    recordMoment(bucket.cost, costUsd);
+    recordValue(bucket.microCost, costUsd * 1e6);
+  } else if (failure === null || outcome.recovered) bucket.unpriced++;
   addIdentity(bucket, outcome, identity);
 }
 
@@ -202,7 +221,7 @@ function addToShard(shards: OpenBucket['shards'], shard: number, { failure, late
     sums[3] += costUsd;
     sums[4]++;
   }
-  sums[5] += usage?.outputTokens ?? 0;
+  sums[5] += usage === null ? 0 : usage.inputTokens + usage.outputTokens;
 }
 
 function pack(key: BucketKey, bucket: OpenBucket): Bucket {
@@ -223,13 +242,17 @@ function pack(key: BucketKey, bucket: OpenBucket): Bucket {
     latency_ms: packHistogram(bucket.latency),
     first_token_ms: packHistogram(bucket.firstToken),
     cost_usd: bucket.cost,
+    cost_micro_usd: packHistogram(bucket.microCost),
     unpriced: bucket.unpriced,
     input_tokens: bucket.input,
     output_tokens: bucket.output,
+    tokens: bucket.tokens,
+    tokens_histogram: packHistogram(bucket.tokenCounts),
     unkeyed: bucket.unkeyed,
     new_keys: bucket.newKeys,
     shards: [...bucket.shards].flatMap(([shard, sums]) => [shard, ...sums]),
     scores: Object.fromEntries(bucket.scores),
+    score_histograms: Object.fromEntries([...bucket.scoreCounts].map(([metric, counts]) => [metric, packHistogram(counts)])),
     scoring_cost_usd: bucket.scoringCost,
     scoring_failures: bucket.scoringFailures,
   };

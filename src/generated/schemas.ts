@@ -349,7 +349,7 @@ export const schemas: Readonly<Record<string, object>> = {
         type: 'array',
         items: { type: 'number' },
         description:
-          'Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, output_tokens, shard ... Where routing is sticky, requests of one key are no independent sample.',
+          'Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, tokens, shard ... Where routing is sticky, requests of one key are no independent sample.',
       },
       scores: {
         type: 'object',
@@ -370,6 +370,21 @@ export const schemas: Readonly<Record<string, object>> = {
         minimum: 0,
         description:
           "What requests outside `requests` have cost, partly estimated: a client that leaves before the end is answered all the same. Part of the day's spending only.",
+      },
+      cost_micro_usd: {
+        $ref: '#/$defs/histogram',
+        description: 'Cost per priced request, in millionths of a US dollar. Left out by older gateways.',
+      },
+      tokens: {
+        $ref: '#/$defs/moments',
+        description: 'Prompt and completion tokens together, per request that reported usage. Left out by older gateways.',
+      },
+      tokens_histogram: { $ref: '#/$defs/histogram', description: 'The same as a histogram. Left out by older gateways.' },
+      score_histograms: {
+        type: 'object',
+        additionalProperties: { $ref: '#/$defs/histogram' },
+        description:
+          'quality_score and judged_quality on a hundred equal bins: bin i holds scores in ((i - 1)/100, i/100], 0 is `zero`. Left out by older gateways.',
       },
     },
     $defs: {
@@ -675,12 +690,14 @@ export const schemas: Readonly<Record<string, object>> = {
           target_latency_p95_ms: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Target for the 95th percentile of latency, in milliseconds. Not in effect yet: refused.',
+            description:
+              'Target for the 95th percentile of latency, in milliseconds: a canary of this revision is not promoted above it while stable keeps it. Beside absolute_max_latency of settings, the stricter one holds.',
           },
           target_latency_p99_ms: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Target for the 99th percentile of latency, in milliseconds. Not in effect yet: refused.',
+            description:
+              'Target for the 99th percentile of latency, in milliseconds: a canary of this revision is not promoted above it while stable keeps it. Beside absolute_max_latency of settings, the stricter one holds.',
           },
           max_concurrent_requests: {
             type: 'integer',
@@ -927,6 +944,9 @@ export const schemas: Readonly<Record<string, object>> = {
           },
         },
       },
+      success_criteria: { $ref: '#/$defs/success_criteria', description: 'Same as `canary.success_criteria`.' },
+      auto_rollback: { $ref: '#/$defs/auto_rollback', description: 'Same as `canary.auto_rollback`.' },
+      statistical_validation: { $ref: '#/$defs/statistical_validation', description: 'Same as `canary.statistical_validation`.' },
     },
     $defs: {
       percentage: { type: 'number', exclusiveMinimum: 0, maximum: 100, description: 'Percent of traffic.' },
@@ -961,10 +981,131 @@ export const schemas: Readonly<Record<string, object>> = {
             type: 'number',
             minimum: 0,
             maximum: 1,
-            description: 'Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.',
+            description: 'Allowed increase of the error rate over stable, in points as a fraction: 0.02 is two points (default).',
           },
-          confidence_level: { type: 'number', minimum: 0.5, maximum: 0.9999, description: 'Confidence before a canary is called worse.' },
-          min_sample_size: { type: 'integer', minimum: 1, description: 'Canary requests that each step needs.' },
+          confidence_level: {
+            type: 'number',
+            minimum: 0.5,
+            maximum: 0.9999,
+            description:
+              'Confidence that the canary is within its margins before it gets all traffic: 0.95 where left out. Higher asks for more data at each gate; what a rollback needs is `statistical_validation.alpha`.',
+          },
+          min_sample_size: { type: 'integer', minimum: 1, description: 'Canary requests that each step needs; 1000 where left out.' },
+          absolute_max_error_rate: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            description: 'Error rate, as a fraction, that the canary must not exceed while stable does not.',
+          },
+          max_latency_p50_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description: 'Allowed increase of the 50th percentile of latency over stable, as a fraction; 0.10 where left out.',
+          },
+          max_latency_p95_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description: 'Allowed increase of the 95th percentile of latency over stable, as a fraction; 0.15 where left out.',
+          },
+          max_latency_p99_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description: 'Allowed increase of the 99th percentile of latency over stable, as a fraction; 0.20 where left out.',
+          },
+          max_latency_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description: "Short for all three percentiles of latency; a percentile's own key wins.",
+          },
+          max_first_token_p95_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description:
+              'Allowed increase of the 95th percentile of the time to the first token, as a fraction; not judged where left out.',
+          },
+          absolute_max_latency_p95: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: '95th percentile of latency, in milliseconds, that the canary must not exceed while stable does not.',
+          },
+          absolute_max_latency_p99: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: '99th percentile of latency, in milliseconds, that the canary must not exceed while stable does not.',
+          },
+          max_cost_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 100,
+            description: 'Allowed increase of the cost per request over stable, as a fraction; 0.10 where left out.',
+          },
+          max_tokens_increase: {
+            type: 'number',
+            minimum: 0,
+            maximum: 100,
+            description: 'Allowed increase of the tokens per request over stable, as a fraction; not judged where left out.',
+          },
+          min_quality_score: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description:
+              "Mean quality score, from 0 to 1, that the canary must reach where stable does; none where left out. Holds for people's scores and for the judge model's.",
+          },
+          max_quality_degradation: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1,
+            description: "Allowed decrease of the mean quality score below stable's, as a fraction of it; 0.05 where left out.",
+          },
+          require_statistical_significance: {
+            type: 'boolean',
+            description:
+              'true: every gate, not only the last, asks for significance at `p_value_threshold` that each metric is within its margin.',
+          },
+          p_value_threshold: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 0.5,
+            description: 'One-sided p-value of that; 0.05 where left out. Needs `require_statistical_significance`.',
+          },
+          required_metrics: {
+            type: 'array',
+            maxItems: 50,
+            items: { type: 'string', pattern: '^[a-z][a-z0-9_.]{0,63}$' },
+            description: 'Metrics that must have data, whether stable had any lately or not; without them nothing is promoted.',
+          },
+          comparison_window_minutes: {
+            $ref: '#/$defs/minutes',
+            description:
+              'Window of triggers that name none; 5 minutes where left out. Comparisons themselves are made block by block on the same minutes, whatever this says.',
+          },
+          custom_metrics: {
+            type: 'array',
+            maxItems: 20,
+            description: 'Metrics that applications report by feedback.',
+            items: {
+              type: 'object',
+              additionalProperties: false,
+              required: ['name'],
+              properties: {
+                name: { type: 'string', pattern: '^[a-z][a-z0-9_.]{0,63}$', description: 'metric_name of the feedback.' },
+                min_value: { type: 'number', description: 'Least mean of the canary, where stable reaches it.' },
+                max_value: { type: 'number', description: 'Largest mean of the canary, where stable keeps it.' },
+                max_decrease: {
+                  type: 'number',
+                  minimum: 0,
+                  maximum: 10,
+                  description: "Allowed decrease of the mean below stable's, as a fraction of it; a decrease is then the bad side.",
+                },
+              },
+            },
+          },
         },
       },
       canary: {
@@ -978,21 +1119,7 @@ export const schemas: Readonly<Record<string, object>> = {
           },
           steps: { $ref: '#/$defs/steps', description: 'The steps.' },
           success_criteria: { $ref: '#/$defs/success_criteria', description: 'What each step must meet.' },
-          auto_rollback: {
-            type: 'object',
-            description: 'When to roll back without asking.',
-            additionalProperties: false,
-            properties: {
-              enabled: { type: 'boolean', description: 'false: a failing canary is paused and people are told.' },
-              critical_error_rate: {
-                type: 'number',
-                exclusiveMinimum: 0,
-                maximum: 1,
-                description: 'Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.',
-              },
-            },
-          },
-          max_total_duration_minutes: { $ref: '#/$defs/minutes', description: 'After this the deployment is paused for a person.' },
+          max_total_duration_minutes: { $ref: '#/$defs/minutes', description: 'After this `deadline_action` is taken.' },
           traffic_split: {
             type: 'object',
             description: 'How requests are divided between canary and stable.',
@@ -1032,6 +1159,324 @@ export const schemas: Readonly<Record<string, object>> = {
             description:
               'Share of requests (or users, by hash) that stays on stable until promotion, so that also the last step has something to compare with.',
           },
+          auto_rollback: { $ref: '#/$defs/auto_rollback', description: 'When to act without asking.' },
+          statistical_validation: { $ref: '#/$defs/statistical_validation', description: 'How differences from stable are tested.' },
+          monitoring: { $ref: '#/$defs/monitoring', description: 'What is looked at.' },
+          low_traffic: { $ref: '#/$defs/low_traffic', description: 'What happens when a hold is over and samples are missing.' },
+          deadline_action: {
+            enum: ['pause', 'rollback'],
+            description: 'At max_total_duration_minutes: pause for a person (where left out), or roll back.',
+          },
+        },
+      },
+      auto_rollback: {
+        type: 'object',
+        description: 'When to roll back without asking.',
+        additionalProperties: false,
+        properties: {
+          enabled: { type: 'boolean', description: 'false: a failing canary is paused and people are told.' },
+          critical_error_rate: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            description: 'Short for critical_triggers.error_rate.threshold; 0.1 where left out.',
+          },
+          critical_latency_p95_ms: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Short for critical_triggers.latency_p95.threshold_ms; 10000 where left out.',
+          },
+          critical_quality_drop: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            description: 'Short for critical_triggers.quality_score.degradation_pct; 0.3 where left out.',
+          },
+          warning_error_rate: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            description: 'Short for warning_triggers.error_rate.threshold; 0.05 where left out.',
+          },
+          warning_latency_increase: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 100,
+            description: 'Short for warning_triggers.latency_p95.increase_pct; 0.5 where left out.',
+          },
+          critical_triggers: {
+            type: 'object',
+            description: 'Roll back at once. A metric named here replaces what the decision matrix says of it.',
+            additionalProperties: false,
+            properties: {
+              error_rate: {
+                type: 'object',
+                description: 'Error rate of the canary.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'Error rate, as a fraction.' },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              latency_p95: {
+                type: 'object',
+                description: '95th percentile of latency.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold_ms: { type: 'number', exclusiveMinimum: 0, description: 'In milliseconds.' },
+                  increase_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 100,
+                    description: 'Increase over stable, as a fraction: 2.0 is three times stable.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              quality_score: {
+                type: 'object',
+                description: 'Mean quality score.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  min_threshold: { type: 'number', minimum: 0, maximum: 1, description: 'Least score, from 0 to 1.' },
+                  degradation_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 1,
+                    description: 'Decrease below stable, as a fraction.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              cost_per_request: {
+                type: 'object',
+                description: 'Mean cost of a request.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold_usd: { type: 'number', exclusiveMinimum: 0, description: 'In US dollars.' },
+                  increase_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 100,
+                    description: 'Increase over stable, as a fraction: 2.0 is three times stable.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              service_health: {
+                type: 'object',
+                description: 'A check fails when requests came to the canary and every one of them failed.',
+                additionalProperties: false,
+                properties: {
+                  consecutive_failures: {
+                    type: 'integer',
+                    minimum: 1,
+                    maximum: 1000,
+                    description: 'Failed checks in a row that end the canary; 3 where left out.',
+                  },
+                  health_check_interval_seconds: {
+                    type: 'number',
+                    minimum: 1,
+                    maximum: 3600,
+                    description: 'Time that one check looks at; 30 seconds where left out.',
+                  },
+                },
+              },
+            },
+          },
+          warning_triggers: {
+            type: 'object',
+            description: 'Take `warning_action`. A metric named here replaces what the decision matrix says of it.',
+            additionalProperties: false,
+            properties: {
+              error_rate: {
+                type: 'object',
+                description: 'Error rate of the canary.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'Error rate, as a fraction.' },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              latency_p95: {
+                type: 'object',
+                description: '95th percentile of latency.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold_ms: { type: 'number', exclusiveMinimum: 0, description: 'In milliseconds.' },
+                  increase_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 100,
+                    description: 'Increase over stable, as a fraction: 2.0 is three times stable.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              quality_score: {
+                type: 'object',
+                description: 'Mean quality score.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  min_threshold: { type: 'number', minimum: 0, maximum: 1, description: 'Least score, from 0 to 1.' },
+                  degradation_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 1,
+                    description: 'Decrease below stable, as a fraction.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+              cost_per_request: {
+                type: 'object',
+                description: 'Mean cost of a request.',
+                additionalProperties: false,
+                minProperties: 1,
+                properties: {
+                  threshold_usd: { type: 'number', exclusiveMinimum: 0, description: 'In US dollars.' },
+                  increase_pct: {
+                    type: 'number',
+                    exclusiveMinimum: 0,
+                    maximum: 100,
+                    description: 'Increase over stable, as a fraction: 2.0 is three times stable.',
+                  },
+                  window_minutes: {
+                    $ref: '#/$defs/minutes',
+                    description: 'How far back it looks, up to an hour; `comparison_window_minutes` where left out.',
+                  },
+                },
+              },
+            },
+          },
+          warning_action: {
+            enum: ['pause', 'continue', 'alert_only'],
+            description:
+              'pause (where left out): the weight stays, and people are told. alert_only: people are told. continue: it is noted.',
+          },
+          warning_pause_duration_minutes: {
+            $ref: '#/$defs/minutes',
+            description: 'After this a paused canary goes on by itself if the trigger has gone; 15 minutes where left out.',
+          },
+          require_manual_approval_after_warning: { type: 'boolean', description: 'true: a person must resume it.' },
+          violation_duration_minutes: {
+            $ref: '#/$defs/minutes',
+            description: 'How long a trigger must hold before it acts; at once where left out.',
+          },
+        },
+      },
+      statistical_validation: {
+        type: 'object',
+        description: 'How differences from stable are tested.',
+        additionalProperties: false,
+        properties: {
+          test_method: {
+            enum: ['welch_t_test', 'mann_whitney', 'bootstrap'],
+            description:
+              'What decides on means (cost, tokens, scores) and on the median of latency. welch_t_test: means alone. mann_whitney: ranks alone. bootstrap, and where left out: both; bootstrap also reports resampled intervals of means and quantiles. Rates and tails are judged by exact counts whatever this says.',
+          },
+          alpha: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            maximum: 0.5,
+            description: 'Error of a rollback, over all metrics and looks; 0.05 where left out.',
+          },
+          correction: { enum: ['bonferroni', 'holm', 'none'], description: 'How metrics share alpha; bonferroni where left out.' },
+          min_effect_size: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            description: "Difference of means, in standard deviations (Cohen's d), below which none fails a canary; 0 where left out.",
+          },
+          bootstrap_iterations: {
+            type: 'integer',
+            minimum: 100,
+            maximum: 100000,
+            description:
+              'Resamples of a reported interval; 10000 where left out. Written, it has intervals of quantiles reported by any test_method.',
+          },
+          bootstrap_confidence_level: {
+            type: 'number',
+            minimum: 0.5,
+            maximum: 0.9999,
+            description:
+              'Confidence of a resampled interval; 0.95 where left out. Written, it has intervals of quantiles reported by any test_method.',
+          },
+        },
+      },
+      monitoring: {
+        type: 'object',
+        description: 'What is looked at.',
+        additionalProperties: false,
+        properties: {
+          metrics: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 50,
+            items: { type: 'string', pattern: '^[a-z][a-z0-9_.]{0,63}$' },
+            description: 'Metrics that are judged; all with a criterion where left out. error_rate always is.',
+          },
+          baseline_window_minutes: {
+            $ref: '#/$defs/minutes',
+            description:
+              'A metric that stable had within this time is watched: without data of the canary nothing is promoted. 60 minutes where left out.',
+          },
+          comparison_window_minutes: {
+            $ref: '#/$defs/minutes',
+            description: 'Same as success_criteria.comparison_window_minutes, which wins.',
+          },
+          enable_anomaly_detection: {
+            type: 'boolean',
+            description:
+              "true: an anomaly in a variant's own series (error rate, latency) warns and holds the step; it rolls nothing back.",
+          },
+          anomaly_sensitivity: { enum: ['low', 'medium', 'high'], description: 'medium where left out. Needs enable_anomaly_detection.' },
+          warm_up_minutes: {
+            $ref: '#/$defs/minutes',
+            description:
+              'First time of a deployment that no criterion counts, since caches are cold; none where left out. Critical triggers act all the same.',
+          },
+        },
+      },
+      low_traffic: {
+        type: 'object',
+        description: 'What happens when a hold is over and samples are missing.',
+        additionalProperties: false,
+        properties: {
+          policy: {
+            enum: ['extend', 'widen', 'hold'],
+            description:
+              'extend (where left out): wait. widen: double the weight, up to max_percentage and to less than the next step. hold: pause for a person.',
+          },
+          max_percentage: { $ref: '#/$defs/percentage', description: 'With widen: the largest weight; 25 where left out.' },
         },
       },
     },
@@ -1126,9 +1571,12 @@ export const schemas: Readonly<Record<string, object>> = {
             additionalProperties: false,
             required: ['verdict', 'reason', 'evidence'],
             properties: {
-              verdict: { enum: ['pass', 'fail', 'inconclusive', 'no-data', 'incident'], description: 'Verdict of the judge.' },
+              verdict: {
+                enum: ['pass', 'fail', 'warn', 'inconclusive', 'no-data', 'error', 'incident'],
+                description: 'Verdict of the judge.',
+              },
               reason: { type: 'string', description: 'Why, with the numbers.' },
-              evidence: { type: 'string', description: "sha256 of evidence.json in the deployment's folder." },
+              evidence: { type: 'string', description: "sha256 of the canonical JSON of `judgement` in the deployment's evidence.json." },
             },
           },
         ],
@@ -1195,6 +1643,40 @@ export const schemas: Readonly<Record<string, object>> = {
           },
         ],
         description: 'A revision.',
+      },
+    },
+  },
+  'traffic-file': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'traffic-file',
+    title: 'TrafficFile',
+    description:
+      'status/<xx>/<service>.traffic.yaml on the branch actuator/status: what stable measured lately, which plans are reckoned with. Written when it has changed, once an hour at the most.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['service', 'measured_at', 'requests_per_second', 'error_rate', 'metrics'],
+    properties: {
+      service: { type: 'string', description: 'Service.' },
+      measured_at: { type: 'string', format: 'date-time', description: 'When.' },
+      requests_per_second: { type: 'number', minimum: 0, description: 'Requests of the whole service.' },
+      error_rate: { anyOf: [{ type: 'number' }, { type: 'null' }], description: 'Share of failed requests; null without any.' },
+      metrics: {
+        type: 'object',
+        description: 'By metric.',
+        additionalProperties: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['per_second', 'mean', 'relative_sd'],
+          description: 'A metric.',
+          properties: {
+            per_second: { type: 'number', description: 'Values per second over the last hour.' },
+            mean: { anyOf: [{ type: 'number' }, { type: 'null' }], description: 'Mean; null for quantiles and rates.' },
+            relative_sd: {
+              anyOf: [{ type: 'number' }, { type: 'null' }],
+              description: 'Standard deviation over the mean; null where it is not known.',
+            },
+          },
+        },
       },
     },
   },

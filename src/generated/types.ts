@@ -482,7 +482,7 @@ export interface Bucket {
    */
   new_keys: number[];
   /**
-   * Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, output_tokens, shard ... Where routing is sticky, requests of one key are no independent sample.
+   * Sums for each of 64 shards of the keys: shard, requests, errors, latency_ms, cost_usd, priced, tokens, shard ... Where routing is sticky, requests of one key are no independent sample.
    */
   shards: number[];
   /**
@@ -504,6 +504,15 @@ export interface Bucket {
    * What requests outside `requests` have cost, partly estimated: a client that leaves before the end is answered all the same. Part of the day's spending only.
    */
   excluded_cost_usd: number;
+  cost_micro_usd?: BucketHistogram;
+  tokens?: BucketMoments;
+  tokens_histogram?: BucketHistogram;
+  /**
+   * quality_score and judged_quality on a hundred equal bins: bin i holds scores in ((i - 1)/100, i/100], 0 is `zero`. Left out by older gateways.
+   */
+  score_histograms?: {
+    [k: string]: BucketHistogram;
+  };
 }
 /**
  * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.
@@ -626,17 +635,103 @@ export interface LlmConfigDeploymentStrategy {
  */
 export interface WrittenSettingsSuccessCriteria {
   /**
-   * Allowed increase of the error rate over stable, as a fraction: 0.02 is two points.
+   * Allowed increase of the error rate over stable, in points as a fraction: 0.02 is two points (default).
    */
   max_error_rate_increase?: number;
   /**
-   * Confidence before a canary is called worse.
+   * Confidence that the canary is within its margins before it gets all traffic: 0.95 where left out. Higher asks for more data at each gate; what a rollback needs is `statistical_validation.alpha`.
    */
   confidence_level?: number;
   /**
-   * Canary requests that each step needs.
+   * Canary requests that each step needs; 1000 where left out.
    */
   min_sample_size?: number;
+  /**
+   * Error rate, as a fraction, that the canary must not exceed while stable does not.
+   */
+  absolute_max_error_rate?: number;
+  /**
+   * Allowed increase of the 50th percentile of latency over stable, as a fraction; 0.10 where left out.
+   */
+  max_latency_p50_increase?: number;
+  /**
+   * Allowed increase of the 95th percentile of latency over stable, as a fraction; 0.15 where left out.
+   */
+  max_latency_p95_increase?: number;
+  /**
+   * Allowed increase of the 99th percentile of latency over stable, as a fraction; 0.20 where left out.
+   */
+  max_latency_p99_increase?: number;
+  /**
+   * Short for all three percentiles of latency; a percentile's own key wins.
+   */
+  max_latency_increase?: number;
+  /**
+   * Allowed increase of the 95th percentile of the time to the first token, as a fraction; not judged where left out.
+   */
+  max_first_token_p95_increase?: number;
+  /**
+   * 95th percentile of latency, in milliseconds, that the canary must not exceed while stable does not.
+   */
+  absolute_max_latency_p95?: number;
+  /**
+   * 99th percentile of latency, in milliseconds, that the canary must not exceed while stable does not.
+   */
+  absolute_max_latency_p99?: number;
+  /**
+   * Allowed increase of the cost per request over stable, as a fraction; 0.10 where left out.
+   */
+  max_cost_increase?: number;
+  /**
+   * Allowed increase of the tokens per request over stable, as a fraction; not judged where left out.
+   */
+  max_tokens_increase?: number;
+  /**
+   * Mean quality score, from 0 to 1, that the canary must reach where stable does; none where left out. Holds for people's scores and for the judge model's.
+   */
+  min_quality_score?: number;
+  /**
+   * Allowed decrease of the mean quality score below stable's, as a fraction of it; 0.05 where left out.
+   */
+  max_quality_degradation?: number;
+  /**
+   * true: every gate, not only the last, asks for significance at `p_value_threshold` that each metric is within its margin.
+   */
+  require_statistical_significance?: boolean;
+  /**
+   * One-sided p-value of that; 0.05 where left out. Needs `require_statistical_significance`.
+   */
+  p_value_threshold?: number;
+  /**
+   * Metrics that must have data, whether stable had any lately or not; without them nothing is promoted.
+   *
+   * @maxItems 50
+   */
+  required_metrics?: string[];
+  comparison_window_minutes?: WrittenSettingsMinutes;
+  /**
+   * Metrics that applications report by feedback.
+   *
+   * @maxItems 20
+   */
+  custom_metrics?: {
+    /**
+     * metric_name of the feedback.
+     */
+    name: string;
+    /**
+     * Least mean of the canary, where stable reaches it.
+     */
+    min_value?: number;
+    /**
+     * Largest mean of the canary, where stable keeps it.
+     */
+    max_value?: number;
+    /**
+     * Allowed decrease of the mean below stable's, as a fraction of it; a decrease is then the bad side.
+     */
+    max_decrease?: number;
+  }[];
 }
 /**
  * POST /api/v1/actuator/pause and /resume.
@@ -902,11 +997,11 @@ export interface LlmConfig {
    */
   performance?: {
     /**
-     * Target for the 95th percentile of latency, in milliseconds. Not in effect yet: refused.
+     * Target for the 95th percentile of latency, in milliseconds: a canary of this revision is not promoted above it while stable keeps it. Beside absolute_max_latency of settings, the stricter one holds.
      */
     target_latency_p95_ms?: number;
     /**
-     * Target for the 99th percentile of latency, in milliseconds. Not in effect yet: refused.
+     * Target for the 99th percentile of latency, in milliseconds: a canary of this revision is not promoted above it while stable keeps it. Beside absolute_max_latency of settings, the stricter one holds.
      */
     target_latency_p99_ms?: number;
     /**
@@ -1138,6 +1233,9 @@ export interface WrittenSettings {
      */
     collection_interval_seconds?: number;
   };
+  success_criteria?: WrittenSettingsSuccessCriteria;
+  auto_rollback?: WrittenSettingsAutoRollback;
+  statistical_validation?: WrittenSettingsStatisticalValidation;
 }
 /**
  * The canary strategy.
@@ -1149,19 +1247,6 @@ export interface WrittenSettingsCanary {
   initial_percentage?: WrittenSettingsPercentage;
   steps?: WrittenSettingsSteps;
   success_criteria?: WrittenSettingsSuccessCriteria;
-  /**
-   * When to roll back without asking.
-   */
-  auto_rollback?: {
-    /**
-     * false: a failing canary is paused and people are told.
-     */
-    enabled?: boolean;
-    /**
-     * Error rate of the canary, as a fraction, that ends it at once when stable is clearly better.
-     */
-    critical_error_rate?: number;
-  };
   max_total_duration_minutes?: WrittenSettingsMinutes;
   /**
    * How requests are divided between canary and stable.
@@ -1189,6 +1274,254 @@ export interface WrittenSettingsCanary {
    * Share of requests (or users, by hash) that stays on stable until promotion, so that also the last step has something to compare with.
    */
   control_group_size?: number;
+  auto_rollback?: WrittenSettingsAutoRollback;
+  statistical_validation?: WrittenSettingsStatisticalValidation;
+  monitoring?: WrittenSettingsMonitoring;
+  low_traffic?: WrittenSettingsLowTraffic;
+  /**
+   * At max_total_duration_minutes: pause for a person (where left out), or roll back.
+   */
+  deadline_action?: 'pause' | 'rollback';
+}
+/**
+ * When to roll back without asking.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsAutoRollback".
+ */
+export interface WrittenSettingsAutoRollback {
+  /**
+   * false: a failing canary is paused and people are told.
+   */
+  enabled?: boolean;
+  /**
+   * Short for critical_triggers.error_rate.threshold; 0.1 where left out.
+   */
+  critical_error_rate?: number;
+  /**
+   * Short for critical_triggers.latency_p95.threshold_ms; 10000 where left out.
+   */
+  critical_latency_p95_ms?: number;
+  /**
+   * Short for critical_triggers.quality_score.degradation_pct; 0.3 where left out.
+   */
+  critical_quality_drop?: number;
+  /**
+   * Short for warning_triggers.error_rate.threshold; 0.05 where left out.
+   */
+  warning_error_rate?: number;
+  /**
+   * Short for warning_triggers.latency_p95.increase_pct; 0.5 where left out.
+   */
+  warning_latency_increase?: number;
+  /**
+   * Roll back at once. A metric named here replaces what the decision matrix says of it.
+   */
+  critical_triggers?: {
+    /**
+     * Error rate of the canary.
+     */
+    error_rate?: {
+      /**
+       * Error rate, as a fraction.
+       */
+      threshold?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * 95th percentile of latency.
+     */
+    latency_p95?: {
+      /**
+       * In milliseconds.
+       */
+      threshold_ms?: number;
+      /**
+       * Increase over stable, as a fraction: 2.0 is three times stable.
+       */
+      increase_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * Mean quality score.
+     */
+    quality_score?: {
+      /**
+       * Least score, from 0 to 1.
+       */
+      min_threshold?: number;
+      /**
+       * Decrease below stable, as a fraction.
+       */
+      degradation_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * Mean cost of a request.
+     */
+    cost_per_request?: {
+      /**
+       * In US dollars.
+       */
+      threshold_usd?: number;
+      /**
+       * Increase over stable, as a fraction: 2.0 is three times stable.
+       */
+      increase_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * A check fails when requests came to the canary and every one of them failed.
+     */
+    service_health?: {
+      /**
+       * Failed checks in a row that end the canary; 3 where left out.
+       */
+      consecutive_failures?: number;
+      /**
+       * Time that one check looks at; 30 seconds where left out.
+       */
+      health_check_interval_seconds?: number;
+    };
+  };
+  /**
+   * Take `warning_action`. A metric named here replaces what the decision matrix says of it.
+   */
+  warning_triggers?: {
+    /**
+     * Error rate of the canary.
+     */
+    error_rate?: {
+      /**
+       * Error rate, as a fraction.
+       */
+      threshold?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * 95th percentile of latency.
+     */
+    latency_p95?: {
+      /**
+       * In milliseconds.
+       */
+      threshold_ms?: number;
+      /**
+       * Increase over stable, as a fraction: 2.0 is three times stable.
+       */
+      increase_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * Mean quality score.
+     */
+    quality_score?: {
+      /**
+       * Least score, from 0 to 1.
+       */
+      min_threshold?: number;
+      /**
+       * Decrease below stable, as a fraction.
+       */
+      degradation_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * Mean cost of a request.
+     */
+    cost_per_request?: {
+      /**
+       * In US dollars.
+       */
+      threshold_usd?: number;
+      /**
+       * Increase over stable, as a fraction: 2.0 is three times stable.
+       */
+      increase_pct?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+  };
+  /**
+   * pause (where left out): the weight stays, and people are told. alert_only: people are told. continue: it is noted.
+   */
+  warning_action?: 'pause' | 'continue' | 'alert_only';
+  warning_pause_duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * true: a person must resume it.
+   */
+  require_manual_approval_after_warning?: boolean;
+  violation_duration_minutes?: WrittenSettingsMinutes;
+}
+/**
+ * How differences from stable are tested.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsStatisticalValidation".
+ */
+export interface WrittenSettingsStatisticalValidation {
+  /**
+   * What decides on means (cost, tokens, scores) and on the median of latency. welch_t_test: means alone. mann_whitney: ranks alone. bootstrap, and where left out: both; bootstrap also reports resampled intervals of means and quantiles. Rates and tails are judged by exact counts whatever this says.
+   */
+  test_method?: 'welch_t_test' | 'mann_whitney' | 'bootstrap';
+  /**
+   * Error of a rollback, over all metrics and looks; 0.05 where left out.
+   */
+  alpha?: number;
+  /**
+   * How metrics share alpha; bonferroni where left out.
+   */
+  correction?: 'bonferroni' | 'holm' | 'none';
+  /**
+   * Difference of means, in standard deviations (Cohen's d), below which none fails a canary; 0 where left out.
+   */
+  min_effect_size?: number;
+  /**
+   * Resamples of a reported interval; 10000 where left out. Written, it has intervals of quantiles reported by any test_method.
+   */
+  bootstrap_iterations?: number;
+  /**
+   * Confidence of a resampled interval; 0.95 where left out. Written, it has intervals of quantiles reported by any test_method.
+   */
+  bootstrap_confidence_level?: number;
+}
+/**
+ * What is looked at.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsMonitoring".
+ */
+export interface WrittenSettingsMonitoring {
+  /**
+   * Metrics that are judged; all with a criterion where left out. error_rate always is.
+   *
+   * @minItems 1
+   * @maxItems 50
+   */
+  metrics?: string[];
+  baseline_window_minutes?: WrittenSettingsMinutes;
+  comparison_window_minutes?: WrittenSettingsMinutes;
+  /**
+   * true: an anomaly in a variant's own series (error rate, latency) warns and holds the step; it rolls nothing back.
+   */
+  enable_anomaly_detection?: boolean;
+  /**
+   * medium where left out. Needs enable_anomaly_detection.
+   */
+  anomaly_sensitivity?: 'low' | 'medium' | 'high';
+  warm_up_minutes?: WrittenSettingsMinutes;
+}
+/**
+ * What happens when a hold is over and samples are missing.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsLowTraffic".
+ */
+export interface WrittenSettingsLowTraffic {
+  /**
+   * extend (where left out): wait. widen: double the weight, up to max_percentage and to less than the next step. hold: pause for a person.
+   */
+  policy?: 'extend' | 'widen' | 'hold';
+  max_percentage?: WrittenSettingsPercentage;
 }
 /**
  * status/<xx>/<service>.yaml on the branch actuator/status: what is in force and what is going on. A projection of the journal.
@@ -1281,13 +1614,13 @@ export interface StatusFile {
     /**
      * Verdict of the judge.
      */
-    verdict: 'pass' | 'fail' | 'inconclusive' | 'no-data' | 'incident';
+    verdict: 'pass' | 'fail' | 'warn' | 'inconclusive' | 'no-data' | 'error' | 'incident';
     /**
      * Why, with the numbers.
      */
     reason: string;
     /**
-     * sha256 of evidence.json in the deployment's folder.
+     * sha256 of the canonical JSON of `judgement` in the deployment's evidence.json.
      */
     evidence: string;
   };
@@ -1347,6 +1680,52 @@ export interface StatusFile {
    */
   requests_per_second: number | null;
 }
+/**
+ * status/<xx>/<service>.traffic.yaml on the branch actuator/status: what stable measured lately, which plans are reckoned with. Written when it has changed, once an hour at the most.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "TrafficFile".
+ */
+export interface TrafficFile {
+  /**
+   * Service.
+   */
+  service: string;
+  /**
+   * When.
+   */
+  measured_at: string;
+  /**
+   * Requests of the whole service.
+   */
+  requests_per_second: number;
+  /**
+   * Share of failed requests; null without any.
+   */
+  error_rate: number | null;
+  /**
+   * By metric.
+   */
+  metrics: {
+    /**
+     * A metric.
+     */
+    [k: string]: {
+      /**
+       * Values per second over the last hour.
+       */
+      per_second: number;
+      /**
+       * Mean; null for quantiles and rates.
+       */
+      mean: number | null;
+      /**
+       * Standard deviation over the mean; null where it is not known.
+       */
+      relative_sd: number | null;
+    };
+  };
+}
 
 /** Ties the name of a schema to the type of what it accepts. */
 export interface SchemaTypes {
@@ -1363,4 +1742,5 @@ export interface SchemaTypes {
   'rollback-request': RollbackRequest;
   settings: WrittenSettings;
   'status-file': StatusFile;
+  'traffic-file': TrafficFile;
 }

@@ -94,6 +94,7 @@ async function composeControlPlane(
     instance: await madeOnce(given.store, 'instance', randomUUID),
     requestIdKey: await madeOnce(given.store, 'request-id-key', () => randomBytes(32).toString('base64')),
     takeOver: options.takeOver,
+    version,
   });
   const deploy = { clock: systemClock, controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
   return { controlPlane, deploy, repository: git.repository };

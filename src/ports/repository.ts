@@ -66,6 +66,8 @@ export interface StatusCommit {
   readonly files: readonly FileChange[];
   /** Lines added to files that only grow. */
   readonly appends: readonly FileChange[];
+  /** No row of the journal, so the cursor does not tell whether it was published: twice does no harm. */
+  readonly besides?: true;
 }
 
 export interface StatusCursor {

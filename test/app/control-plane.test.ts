@@ -1,124 +1,21 @@
 /** The control plane on a real store and a fake clock, with a world of fakes around it. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { openSqliteStore } from '../../src/adapters/store/sqlite-store.ts';
-import { createControlPlane, type ControlPlane } from '../../src/app/control-plane.ts';
 import type { StreamMessage } from '../../src/app/fleet/fleet.ts';
-import { sha1Hex } from '../../src/base/hash.ts';
-import { canaryWeight, type ServiceState } from '../../src/domain/rollout/state.ts';
+import { canaryWeight } from '../../src/domain/rollout/state.ts';
 import type { Assignment, Bucket } from '../../src/generated/types.ts';
-import type { ConfigurationRepository, RepositoryTree } from '../../src/ports/repository.ts';
-import type { Store } from '../../src/ports/store.ts';
-import { fakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } from '../support/control-plane-world.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { aBucket } from '../builders/bucket.ts';
 
-const models = 'providers: { p: { base_url: "https://p.example.com/v1" } }\nmodels: { m: { provider: p }, n: { provider: p } }\n';
-const settings = `actuator:
-  max_concurrent_deployments: 1
-  canary:
-    steps: [{ percentage: 10, duration_minutes: 1m }, { percentage: 100, duration_minutes: 1m }]
-    max_total_duration_minutes: 30
-    success_criteria: { min_sample_size: 20, max_error_rate_increase: 0.05 }
-metrics: { collection_interval_seconds: 1 }
-`;
+let bench: ControlPlaneWorld;
 
-type Files = Readonly<Record<string, string>>;
-
-/** A repository in memory: each commit is a set of files. */
-function aHistory(): ConfigurationRepository & { push(files: Files): void } {
-  const commits: { readonly id: string; readonly files: Files }[] = [];
-  const blobs = new Map<string, string>();
-  const filesOf = (id: string): Files => commits.find((commit) => commit.id === id)?.files ?? {};
-  return {
-    push(files) {
-      commits.push({ id: sha1Hex(`${commits.length}`), files });
-      for (const text of Object.values(files)) blobs.set(sha1Hex(text), text);
-    },
-    fetch: () => Promise.resolve(commits.at(-1)?.id ?? null),
-    tree(id): Promise<RepositoryTree> {
-      const files = filesOf(id);
-      const ref = (path: string): { oid: string; path: string } | null =>
-        files[path] === undefined ? null : { oid: sha1Hex(files[path]), path };
-      const names = [...new Set(Object.keys(files).flatMap((path) => /^services\/([^/]+)\//.exec(path)?.[1] ?? []))];
-      return Promise.resolve({
-        commit: id,
-        settings: ref('actuator.yaml'),
-        catalogue: ref('models.yaml'),
-        policies: new Map(),
-        services: new Map(
-          names.map((name) => [name, { config: ref(`services/${name}/config.yaml`), rollout: ref(`services/${name}/rollout.yaml`) }]),
-        ),
-        problems: new Map(),
-      });
-    },
-    read: ({ oid }) => Promise.resolve({ text: blobs.get(oid) ?? '' }),
-    firstParents(from, to) {
-      const ids = commits.map((commit) => commit.id);
-      return Promise.resolve(ids.slice(ids.indexOf(from) + 1, ids.indexOf(to) + 1));
-    },
-    author: () => Promise.resolve('Ada'),
-    close: () => Promise.resolve(),
-  };
-}
-
-interface Bench {
-  readonly controlPlane: ControlPlane;
-  readonly history: ReturnType<typeof aHistory>;
-  readonly clock: FakeClock;
-  readonly store: Store;
-  readonly reverts: string[];
-  state(service: string): ServiceState;
-}
-
-let bench: Bench;
-const service = (model: string): string => `llm: { model: ${model} }\n`;
-const base = { 'actuator.yaml': settings, 'models.yaml': models };
-
-async function boot(store: Store, history: ReturnType<typeof aHistory>, clock: FakeClock, foreign: string | null = null): Promise<Bench> {
-  const lease = await store.acquireLease(`holder-${Math.random()}`, 0);
-  const reverts: string[] = [];
-  const controlPlane = createControlPlane({
-    store,
-    repository: history,
-    writer: {
-      revert(order) {
-        reverts.push(order.service);
-        return Promise.resolve({ kind: 'committed', commit: 'revert' });
-      },
-      edit: () => Promise.resolve({ kind: 'not-needed' }),
-    },
-    branch: {
-      cursor: () => Promise.resolve(foreign === null ? null : { instance: foreign, position: 9 }),
-      publish: () => Promise.resolve(),
-    },
-    notifier: { notify: () => Promise.resolve() },
-    read: readDocument,
-    clock,
-    rng: () => 0.5,
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    term: lease?.term ?? 0,
-    instance: 'i',
-    takeOver: false,
-    requestIdKey: 'a2V5',
-    onLost(error) {
-      throw error;
-    },
-  });
-  await controlPlane.start();
-  const state = (name: string): ServiceState => {
-    const found = controlPlane.engine.state(name);
-    if (found === undefined) throw new Error(`no ${name}`);
-    return found;
-  };
-  return { controlPlane, history, clock, store, reverts, state };
-}
-
-async function start(services: readonly string[]): Promise<Bench> {
+async function start(services: readonly string[]): Promise<ControlPlaneWorld> {
   const history = aHistory();
   history.push({ ...base, ...Object.fromEntries(services.map((name) => [`services/${name}/config.yaml`, service('m')])) });
-  bench = await boot(await openSqliteStore(':memory:'), history, fakeClock());
+  bench = await bootControlPlane(await openSqliteStore(':memory:'), history, fakeClock());
   await until('adopted', () => services.every((name) => bench.controlPlane.engine.state(name)?.stable));
   return bench;
 }
@@ -165,7 +62,7 @@ describe('slots', () => {
     assert.equal(bench.state('b').active?.phase.name, 'pending');
 
     await bench.controlPlane.stop();
-    bench = await boot(bench.store, bench.history, bench.clock);
+    bench = await bootControlPlane(bench.store, bench.history, bench.clock);
     await bench.controlPlane.tick();
     assert.equal(bench.state('b').active?.phase.name, 'pending');
 
@@ -252,7 +149,7 @@ describe('the judge', () => {
     const before = bench.controlPlane.judging.judgement('a');
 
     await bench.controlPlane.stop();
-    bench = await boot(bench.store, bench.history, bench.clock);
+    bench = await bootControlPlane(bench.store, bench.history, bench.clock);
     await bench.controlPlane.tick();
 
     const after = bench.controlPlane.judging.judgement('a');
@@ -337,7 +234,7 @@ describe('the repository', () => {
     const history = aHistory();
     history.push({ ...base, 'services/a/config.yaml': service('m') });
 
-    bench = await boot(await openSqliteStore(':memory:'), history, fakeClock(), 'somebody-else');
+    bench = await bootControlPlane(await openSqliteStore(':memory:'), history, fakeClock(), 'somebody-else');
     await until('said', () => bench.controlPlane.problems().repository !== null);
 
     assert.match(bench.controlPlane.problems().repository ?? '', /another control plane.*--take-over/);

@@ -1,8 +1,11 @@
-import type { Judgement, Verdict } from '../../src/domain/analysis/judge.ts';
+import { newJudge } from '../../src/domain/analysis/judge.ts';
+import type { Judgement, Verdict } from '../../src/domain/analysis/look.ts';
+import { momentOf } from '../../src/domain/analysis/record.ts';
 import type { Plan } from '../../src/domain/planning/plan.ts';
 import type { ServiceEvent } from '../../src/domain/rollout/event.ts';
 import type { Effect } from '../../src/domain/rollout/effect.ts';
 import { reduce } from '../../src/domain/rollout/reduce.ts';
+import { aPolicy } from './judge.ts';
 import { newService, type ServiceState } from '../../src/domain/rollout/state.ts';
 
 export function aPlan(change: Partial<Plan> = {}): Plan {
@@ -14,40 +17,40 @@ export function aPlan(change: Partial<Plan> = {}): Plan {
       { weight: 100, holdMs: 1000 },
     ],
     maxTotalMs: 60_000,
-    criteria: { maxErrorRateIncrease: 0.02, confidenceLevel: 0.95, minSampleSize: 10, criticalErrorRate: 0.1 },
+    policy: aPolicy({ success_criteria: { min_sample_size: 10 } }),
     autoRollback: true,
     split: { method: 'weighted_random', hashKey: 'user_id', stickyMs: null },
-    blockMs: 1000,
     settingsDigest: 'sha256:settings',
     ...change,
   };
 }
 
-export function aJudgement(verdict: Verdict, weight: number): Judgement {
+export function aJudgement(verdict: Verdict, weight: number, change: Partial<Judgement> = {}): Judgement {
   return {
     verdict,
-    criterion: 'error_rate',
     detected_by: verdict === 'fail' ? 'sequential' : null,
+    metric: 'error_rate',
     reason: `it is ${verdict}`,
+    remedy: null,
     weight,
     canary: { requests: 100, errors: 1, rate: 0.01 },
     stable: { requests: 100, errors: 1, rate: 0.01 },
     step_requests: 100,
     step_errors: 1,
     step_requests_needed: 10,
-    delta: 0,
-    allowed_increase: 0.02,
-    margin_z: -3,
-    gate_z: 0,
-    ln_e: 0,
-    ln_e_needed: 3,
+    criteria: [],
+    warnings: [],
     p_value: 1,
+    statistical_significance: false,
+    traffic: null,
     blocks: 3,
+    ...change,
   };
 }
 
-export function judged(verdict: Verdict, weight: number): ServiceEvent {
-  return { type: 'judged', judgement: aJudgement(verdict, weight), arrivedAt: 0 };
+export function judged(verdict: Verdict, weight: number, change: Partial<Judgement> = {}): ServiceEvent {
+  const moment = momentOf(newJudge(0, weight), { weight, now: 0, rates: {}, drawn: null });
+  return { type: 'judged', judgement: aJudgement(verdict, weight, change), arrivedAt: 0, moment };
 }
 
 export function seen(digest: string, id: string, plan: Plan = aPlan()): ServiceEvent {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { sha1Hex } from '../../src/base/hash.ts';
+import { evidenceText } from '../../src/app/publication/render.ts';
+import { momentOf, recordEvidence, type EvidenceRecord } from '../../src/domain/analysis/record.ts';
+import { aPolicy } from '../builders/judge.ts';
+import { trial } from '../builders/traffic.ts';
 
 const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 let directory: string;
@@ -89,11 +94,49 @@ describe('diff and plan', () => {
     assert.equal(plan.code, 0);
     assert.equal(
       plan.out.split('\n').slice(2).join('\n'),
-      '  action: roll out, strategy canary\n  WEIGHT  HOLD     EXPECTED\n  5 %     15m 00s  16m 40s\n  25 %    30m 00s  30m 00s\n  50 %    30m 00s  30m 00s\n  75 %    30m 00s  30m 00s\n  100 %   15m 00s  15m 00s\n  at least 2h 0m, expected 2h 1m\n',
+      [
+        '  action: roll out, strategy canary',
+        '  WEIGHT  HOLD     SAMPLES  GATE  REGRESSION SEEN  EXPECTED',
+        '  5 %     15m 00s  16m 40s  -     -                16m 40s',
+        '  25 %    30m 00s  3m 20s   -     -                30m 00s',
+        '  50 %    30m 00s  1m 40s   -     -                30m 00s',
+        '  75 %    30m 00s  1m 07s   -     -                30m 00s',
+        '  100 %   15m 00s  50s      -     -                15m 00s',
+        '  at least 2h 0m, expected 2h 1m\n',
+      ].join('\n'),
     );
     assert.match(
       actuator('plan', '--requests-per-second', '1').out,
       /warning: at 1 requests\/s this needs .* paused for a person after 3h 0m/,
+    );
+  });
+
+  it('reckons with the traffic that the status branch tells of, without a daemon', () => {
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { cwd: directory, encoding: 'utf8' });
+    const metrics = {
+      error_rate: { per_second: 4, mean: null, relative_sd: null },
+      cost_per_request: { per_second: 4, mean: 0.01, relative_sd: 2 },
+    };
+    const file = { service: 'chat', measured_at: '2026-11-24T00:00:00Z', requests_per_second: 4, error_rate: 0.01, metrics };
+    git('checkout', '-q', '--orphan', 'actuator/status');
+    mkdirSync(join(directory, 'status', sha1Hex('chat').slice(0, 2)), { recursive: true });
+    writeFileSync(join(directory, 'status', sha1Hex('chat').slice(0, 2), 'chat.traffic.yaml'), JSON.stringify(file));
+    git('add', '-f', 'status');
+    git('commit', '-qm', 'traffic');
+    git('checkout', '-q', '-f', 'main');
+    edit('services/chat/config.yaml', (text) => text.replace('temperature: 0.7', 'temperature: 0.9'));
+
+    const { out } = actuator('plan');
+
+    assert.match(out, /^ {2}5 % +15m 00s +1h 23m /m);
+    assert.match(out, /\(cost per request\)/);
+    assert.match(out, /not measured at present, so not judged: p50 latency, .*quality score/);
+    assert.match(out, /warning: at 4 requests\/s this needs/);
+    const report = JSON.parse(actuator('plan', '-o', 'json').out) as { steps: { detect: { metric: string }[] }[] }[];
+    assert.deepEqual(
+      report[0]?.steps[0]?.detect.map(({ metric }) => metric),
+      ['error_rate', 'cost_per_request'],
     );
   });
 
@@ -122,6 +165,69 @@ describe('diff and plan', () => {
     assert.match(err, /"nowhere" could not be read/);
     edit('services/chat/config.yaml', () => 'llm: [\n');
     assert.equal(actuator('plan').code, 3);
+  });
+});
+
+describe('judge', () => {
+  const policy = aPolicy({ success_criteria: { min_sample_size: 50, max_cost_increase: 1 } });
+
+  /** Of a canary whose cost is half as much again, which this policy allows. */
+  function write(change: (record: EvidenceRecord) => EvidenceRecord = (record) => record): void {
+    const { court } = trial(policy, { cost: 1.5 }, { seconds: 120 });
+    const context = { weight: court.weight, now: court.now, rates: {}, drawn: null };
+    const judgement = court.look(context);
+    const head = { code_version: '0.1.0', service: 'chat', deployment_id: 'deploy-20261124-001', settings_digest: 'sha256:x' };
+    const record = recordEvidence({ ...head, judgement, policy, moment: momentOf(court.state, context), blocks: court.rows });
+    writeFileSync(join(directory, 'evidence.json'), evidenceText(change(record)));
+  }
+
+  it('makes the verdict again from the blocks, and names it by the digest of the revert commit', () => {
+    write();
+    const { code, out } = actuator('judge', '--evidence', 'evidence.json');
+
+    assert.equal(code, 0, out);
+    assert.match(out, /^agrees: pass, /m);
+    assert.match(out, /^evidence sha256:[0-9a-f]{64}$/m);
+    assert.match(out, /^cost per request +\$\S+ +\$\S+ +\+\d/m);
+  });
+
+  it('says what other settings would have decided, when, and what the record can not say', () => {
+    write();
+    writeFileSync(join(directory, 'strict.yaml'), 'success_criteria: { max_cost_increase: 0.1, absolute_max_latency_p95: 777 }\n');
+    const { code, out } = actuator('judge', '--evidence', 'evidence.json', '--settings', 'strict.yaml');
+
+    assert.equal(code, 0, out);
+    assert.match(out, /^by strict\.yaml: fail at 1970-.* at 25 %: cost per request/m);
+    assert.match(out, /no counts above 777 ms/);
+  });
+
+  it('does not agree with a record that somebody has touched; exit code 1', () => {
+    write((record) => ({ ...record, judgement: { ...record.judgement, verdict: 'fail', reason: 'I say so' } }));
+    const { code, out, err } = actuator('judge', '--evidence', 'evidence.json');
+
+    assert.equal(code, 1);
+    assert.match(out, /^DOES NOT AGREE: pass/m);
+    assert.match(err, /does not agree with its own blocks/);
+  });
+
+  it('refuses what is no record, and settings that are not valid; exit code 3', () => {
+    const refused: readonly [string, RegExp][] = [
+      ['{}', /no evidence\.json of format 1/],
+      ['{"format": 1', /can't be read as it is/],
+      ['{"format":1,"blocks":[{}],"judgement":{},"policy":{},"moment":{},"grid":{}}', /can't be read as it is/],
+    ];
+    for (const [text, message] of refused) {
+      writeFileSync(join(directory, 'evidence.json'), text);
+      const { code, err } = actuator('judge', '--evidence', 'evidence.json');
+      assert.equal(code, 3, err);
+      assert.match(err, message);
+    }
+    write();
+    writeFileSync(join(directory, 'bad.yaml'), 'success_criteria: { max_cost_incraese: 0.1 }\n');
+    assert.match(actuator('judge', '--evidence', 'evidence.json', '--settings', 'bad.yaml').err, /Did you mean "max_cost_increase"/);
+    writeFileSync(join(directory, 'named.yaml'), 'policy: strict\n');
+    assert.match(actuator('judge', '--evidence', 'evidence.json', '--settings', 'named.yaml').err, /Name the file of the policy/);
+    assert.equal(actuator('judge', '--evidence', 'nowhere.json').code, 3);
   });
 });
 

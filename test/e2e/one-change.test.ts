@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
@@ -12,6 +13,7 @@ import { until } from '../support/fake-control-plane.ts';
 import { quickSettings, slowSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
+const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 const config = `services/${service}/config.yaml`;
 let world: World;
 let load: Load | null = null;
@@ -84,6 +86,22 @@ describe('one change', () => {
     assert.equal(counts.failedByUs, 0, counts.samples.join('\n'));
   });
 
+  it('is rolled back when its answers are right and only slow', async () => {
+    await start(quickSettings);
+    const { counts } = traffic();
+    await pause(3000);
+    world.provider.set('gpt-next', { latencyMs: 120 });
+    const commit = await world.commit('slow', {
+      [config]: (text) => text.replace('default_model: gpt-4-turbo', 'default_model: gpt-next'),
+    });
+
+    const last = await untilEnded(world, service, commit, 40_000);
+
+    assert.equal(last.phase, 'rolled-back');
+    assert.match(last.reason, /latency/);
+    assert.equal(counts.failedByUs, 0, counts.samples.join('\n'));
+  });
+
   it('is rolled back when it is bad: traffic, revert commit, quarantine; and its content is not tried again', async () => {
     await start(quickSettings);
     world.provider.set('gpt-next', { errorRate: 0.4 });
@@ -101,6 +119,17 @@ describe('one change', () => {
       await world.git('log', '-1', '--format=%B', 'origin/main'),
       new RegExp(`This reverts commit ${commit}\\.[^]*Actuator-Evidence: sha256:`),
     );
+
+    await world.git('fetch', '-q', 'origin', '+refs/heads/*:refs/remotes/origin/*');
+    const files = await world.git('ls-tree', '-r', '--name-only', 'origin/actuator/status');
+    const evidence = new RegExp(`deployments/\\d{4}/\\d{2}/${last.id}/evidence\\.json`).exec(files)?.[0] ?? '';
+    const file = join(world.directory, 'evidence.json');
+    await writeFile(file, await world.git('show', `origin/actuator/status:${evidence}`));
+    const judged = spawnSync(process.execPath, [binary, 'judge', '--evidence', file], { encoding: 'utf8' });
+    assert.equal(judged.status, 0, judged.stderr);
+    assert.match(judged.stdout, /^agrees: fail, error rate/m);
+    const digest = /^evidence (sha256:[0-9a-f]{64})$/m.exec(judged.stdout)?.[1] ?? 'none';
+    assert.match(await world.git('log', '-1', '--format=%B', 'origin/main'), new RegExp(`^Actuator-Evidence: ${digest}$`, 'm'));
 
     const again = await world.commit('bad again, with a comment', { [config]: (text) => `# once more\n${bad(text)}` });
     const refused = await untilEnded(world, service, again, 10_000);

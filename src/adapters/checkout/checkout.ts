@@ -9,7 +9,9 @@ import { isObject } from '../../base/json.ts';
 import { sha1Hex } from '../../base/hash.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { RepositoryTexts } from '../../domain/config/check-repository.ts';
+import type { Traffic } from '../../domain/planning/prediction.ts';
 import type { Checkout } from '../../ports/checkout.ts';
+import { readDocument } from '../documents/reader.ts';
 
 /** Paths that mean something to us. */
 const meaningful = /^(actuator\.yaml|models\.yaml|policies\/[^/]+\.yaml|templates\/[^/]+\.yaml|services\/[^/]+\/(config|rollout)\.yaml)$/;
@@ -19,16 +21,25 @@ export function openCheckout(directory: string): Checkout {
   return {
     workingTree: () => readWorkingTree(directory),
     at: (ref) => readCommit(directory, ref),
-    async requestsPerSecond(service) {
-      const path = `status/${sha1Hex(service).slice(0, 2)}/${service}.yaml`;
-      for (const ref of ['refs/remotes/origin/actuator/status', 'refs/heads/actuator/status']) {
-        const text = await readFileAt(directory, ref, path);
-        const status: unknown = text === null ? null : parse(text);
-        if (isObject(status) && typeof status['requests_per_second'] === 'number') return status['requests_per_second'];
-      }
-      return null;
-    },
+    traffic: (service) => readTraffic(directory, service),
   };
+}
+
+/** The traffic file; before there is one, what the status file says of the last transition. */
+async function readTraffic(directory: string, service: string): Promise<Traffic> {
+  const path = `status/${sha1Hex(service).slice(0, 2)}/${service}`;
+  for (const ref of ['refs/remotes/origin/actuator/status', 'refs/heads/actuator/status']) {
+    const text = await readFileAt(directory, ref, `${path}.traffic.yaml`);
+    const written = text === null ? null : readDocument('traffic-file', text, `${service}.traffic.yaml`);
+    if (written?.ok === true) {
+      const { requests_per_second: requestsPerSecond, error_rate: errorRate, metrics } = written.value.value;
+      return { requestsPerSecond, summary: { error_rate: errorRate, metrics } };
+    }
+    const status: unknown = parse((await readFileAt(directory, ref, `${path}.yaml`)) ?? '');
+    if (isObject(status) && typeof status['requests_per_second'] === 'number')
+      return { requestsPerSecond: status['requests_per_second'], summary: null };
+  }
+  return { requestsPerSecond: null, summary: null };
 }
 
 async function readWorkingTree(directory: string): Promise<RepositoryTexts> {

@@ -56,7 +56,8 @@ export function createStatusBranch(mirror: Mirror, builder: CommitBuilder, clock
           if (present !== null && present.instance !== ours.instance && !takeOver) throw foreign(present);
           // A crash came between an earlier push and its bookkeeping, or its answer was lost.
           const wanted = commits.filter(
-            ({ cursor }) => present === null || present.instance !== cursor.instance || cursor.position > present.position,
+            ({ cursor, besides }) =>
+              besides === true || present === null || present.instance !== cursor.instance || cursor.position > present.position,
           );
           if (wanted.length === 0) return;
           const commit = await build(parent, wanted);

@@ -1,7 +1,12 @@
 /** The outbox: every journal row becomes part of the status branch, once and in order. */
+import { recordEvidence, type EvidenceRecord } from '../../domain/analysis/record.ts';
+import type { Plan } from '../../domain/planning/plan.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
-import type { StatusBranch } from '../../ports/repository.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { StatusBranch, StatusCommit } from '../../ports/repository.ts';
 import type { JournalRow, Store } from '../../ports/store.ts';
+import { dropEvidence } from '../judging/evidence-log.ts';
+import type { Judging } from '../judging/judging.ts';
 import { joinCommits, renderRow, type RowContext } from './render.ts';
 
 const batchRows = 500;
@@ -14,7 +19,11 @@ export interface PublisherDeps {
   readonly branch: StatusBranch;
   readonly instance: string;
   readonly takeOver: boolean;
-  readonly requestsPerSecond: (service: string) => number | null;
+  readonly judging: Pick<Judging, 'traffic' | 'blocks'>;
+  /** Commits beside the journal that are due at this position. */
+  readonly besides: () => readonly StatusCommit[];
+  readonly clock: Clock;
+  readonly version: string;
 }
 
 /** One pass: publishes what waits. Throws when the remote can't be written; nothing is lost or repeated by that. */
@@ -35,7 +44,7 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
     for (;;) {
       const rows = await deps.store.journal(position, batchRows);
       const last = rows.at(-1);
-      if (last === undefined) return;
+      if (last === undefined) return publishBesides(deps, position);
       const rendered = [];
       for (const row of rows) {
         rendered.push({
@@ -57,19 +66,48 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
       }
       position = last.position;
       await deps.store.put(cursorKey, String(position));
+      for (const ended of new Set(rows.flatMap(({ stateAfter }) => stateAfter.last?.id ?? []))) await dropEvidence(deps.store, ended);
     }
   };
+}
+
+/** After the journal: it never waits for these. */
+async function publishBesides(deps: PublisherDeps, position: number): Promise<void> {
+  const cursor = { instance: deps.instance, position };
+  const commits = deps.besides().map((commit) => ({ ...commit, besides: true as const, cursor }));
+  if (commits.length > 0) await deps.branch.publish(commits, deps.takeOver);
 }
 
 async function contextOf(deps: PublisherDeps, row: JournalRow, before: ServiceState | null): Promise<RowContext> {
   const { stable } = row.stateAfter;
   const changed = stable !== null && stable.digest !== before?.stable?.digest;
   const stored = changed ? await deps.store.configuration(row.service, stable.digest) : null;
+  const rate = deps.judging.traffic(row.service).requestsPerSecond(deps.clock.now());
+  const known = before ?? (await previousState(deps.store, row));
   return {
-    before: before ?? (await previousState(deps.store, row)),
+    before: known,
     stableText: stored?.text ?? null,
-    requestsPerSecond: deps.requestsPerSecond(row.service),
+    requestsPerSecond: Math.round(rate * 10) / 10,
+    evidence: await evidenceOf(deps, row, known),
   };
+}
+
+/** Of the row's verdict. The deployment may have ended with it. */
+async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceState | null): Promise<EvidenceRecord | null> {
+  const active = before?.active ?? row.stateAfter.active;
+  if (row.event.type !== 'judged' || active === null) return null;
+  const { judgement, moment } = row.event;
+  const { policy, settingsDigest }: Plan = active.plan;
+  return recordEvidence({
+    code_version: deps.version,
+    service: row.service,
+    deployment_id: active.id,
+    settings_digest: settingsDigest,
+    judgement,
+    policy,
+    moment,
+    blocks: await deps.judging.blocks(active.id, judgement.blocks),
+  });
 }
 
 async function previousState(store: Store, row: JournalRow): Promise<ServiceState | null> {

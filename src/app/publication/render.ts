@@ -5,7 +5,8 @@ import { canonicalJson } from '../../base/json.ts';
 import { formatProblem } from '../../base/problem.ts';
 import { oneLine } from '../../base/text.ts';
 import { toIso } from '../../base/time.ts';
-import type { Judgement } from '../../domain/analysis/judge.ts';
+import type { Judgement } from '../../domain/analysis/look.ts';
+import type { EvidenceRecord } from '../../domain/analysis/record.ts';
 import { canaryWeight, newService, type Revision, type ServiceState } from '../../domain/rollout/state.ts';
 import type { StatusFile } from '../../generated/types.ts';
 import type { FileChange, StatusCommit } from '../../ports/repository.ts';
@@ -17,6 +18,8 @@ export interface RowContext {
   /** The stable configuration as written, so that no force-push can lose it. */
   readonly stableText: string | null;
   readonly requestsPerSecond: number | null;
+  /** Of the verdict that the row is about; null when it is about none. */
+  readonly evidence: EvidenceRecord | null;
 }
 
 export function serviceFolder(service: string): string {
@@ -37,7 +40,6 @@ function deploymentOf(row: JournalRow, before: ServiceState): string | null {
 export function renderRow(row: JournalRow, context: RowContext): StatusCommit {
   const before = context.before ?? newService(row.service);
   const deployment = deploymentOf(row, before);
-  const judgement = judgementOf(row);
   const files: FileChange[] = [{ path: statusFilePath(row.service), text: stringify(statusFile(row, context)) }];
   if (context.stableText !== null)
     files.push({ path: `${serviceFolder(row.service)}/${row.service}.stable.config.yaml`, text: context.stableText });
@@ -45,7 +47,9 @@ export function renderRow(row: JournalRow, context: RowContext): StatusCommit {
   if (deployment !== null) {
     const folder = deploymentFolder(deployment);
     appends.push({ path: `${folder}/events.jsonl`, text: `${canonicalJson(eventLine(row, deployment))}\n` });
-    if (judgement !== null) files.push({ path: `${folder}/evidence.json`, text: evidenceText(judgement) });
+    if (context.evidence !== null) files.push({ path: `${folder}/evidence.json`, text: evidenceText(context.evidence) });
+    if (row.event.type === 'watch-failed')
+      files.push({ path: `${folder}/watch.json`, text: `${JSON.stringify(row.event.judgement, null, 2)}\n` });
   }
   return { message: messageOf(row, deployment), files, appends };
 }
@@ -69,17 +73,17 @@ export function deploymentFolder(id: string): string {
   return `deployments/${id.slice(7, 11)}/${id.slice(11, 13)}/${id}`;
 }
 
-export function evidenceText(judgement: Judgement): string {
-  return `${JSON.stringify(judgement, null, 2)}\n`;
+/** One member a line, and one block a line: what git can compare. */
+export function evidenceText(record: EvidenceRecord): string {
+  const { blocks, ...head } = record;
+  const members = Object.entries(head).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+  const rows = blocks.map((row) => `    ${JSON.stringify(row)}`).join(',\n');
+  return `{\n${members.join(',\n')},\n  "blocks": [${rows === '' ? '' : `\n${rows}\n  `}]\n}\n`;
 }
 
+/** Of the verdict, as it stands under `judgement` in evidence.json, from which it can be made again. */
 export function evidenceDigest(judgement: Judgement): string {
-  return `sha256:${sha256Hex(evidenceText(judgement))}`;
-}
-
-function judgementOf(row: JournalRow): Judgement | null {
-  if (row.event.type === 'judged' || row.event.type === 'watch-failed') return row.event.judgement;
-  return null;
+  return `sha256:${sha256Hex(canonicalJson(judgement))}`;
 }
 
 function messageOf(row: JournalRow, deployment: string | null): string {
@@ -103,8 +107,15 @@ function eventLine(row: JournalRow, deployment: string): object {
     message: row.message,
     phase: row.stateAfter.active?.phase.name ?? row.stateAfter.last?.phase ?? 'idle',
     weight: canaryWeight(row.stateAfter),
-    event: row.event,
+    event: withoutMoment(row.event),
   };
+}
+
+/** What a verdict was made of stands in evidence.json. */
+export function withoutMoment(event: JournalRow['event']): object {
+  if (event.type !== 'judged') return event;
+  const { moment: _moment, ...rest } = event;
+  return rest;
 }
 
 function statusFile(row: JournalRow, context: RowContext): StatusFile {

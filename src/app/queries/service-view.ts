@@ -1,6 +1,7 @@
 /** What status shows of a service. Field names of `deployment` are those of the guide (7.3). */
 import { toIso, type Instant } from '../../base/time.ts';
-import type { Judgement } from '../../domain/analysis/judge.ts';
+import type { CriterionFinding } from '../../domain/analysis/criteria.ts';
+import type { Judgement } from '../../domain/analysis/look.ts';
 import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -46,8 +47,58 @@ export interface DeploymentView {
   readonly steps: readonly { readonly percentage: number; readonly duration_ms: number }[];
   readonly hold_ends_at: string | null;
   readonly paused_reason: string | null;
+  /** When a pause ends by itself. */
+  readonly paused_until: string | null;
+  /** What the verdict rests on, in the words of the guide. */
+  readonly metrics: ComparedMetrics | null;
   readonly judgement: Judgement | null;
   readonly next_step: { readonly action: string; readonly percentage: number; readonly scheduled_at: string } | null;
+}
+
+export interface ComparedMetrics {
+  readonly canary: VariantMetrics;
+  readonly stable: VariantMetrics;
+  readonly comparison: {
+    readonly error_rate_delta: number | null;
+    readonly latency_delta_pct: number | null;
+    readonly cost_delta_pct: number | null;
+    readonly quality_delta: number | null;
+    readonly statistical_significance: boolean;
+    /** Anytime-valid, the smallest of all metrics after correction. */
+    readonly p_value: number;
+  };
+}
+
+interface VariantMetrics {
+  readonly error_rate: number | null;
+  readonly latency_p95: number | null;
+  readonly cost_per_request: number | null;
+  readonly quality_score: number | null;
+  readonly sample_size: number;
+}
+
+function compareMetrics({ criteria, canary, stable, p_value, statistical_significance }: Judgement): ComparedMetrics {
+  const of = (metric: string): CriterionFinding | undefined => criteria.find((finding) => finding.metric === metric);
+  const variant = (name: 'canary' | 'stable', counts: Judgement['canary']): VariantMetrics => ({
+    error_rate: counts.rate,
+    latency_p95: of('latency_p95')?.[name] ?? null,
+    cost_per_request: of('cost_per_request')?.[name] ?? null,
+    quality_score: of('quality_score')?.[name] ?? null,
+    sample_size: counts.requests,
+  });
+  const quality = of('quality_score');
+  return {
+    canary: variant('canary', canary),
+    stable: variant('stable', stable),
+    comparison: {
+      error_rate_delta: of('error_rate')?.difference ?? null,
+      latency_delta_pct: of('latency_p95')?.difference ?? null,
+      cost_delta_pct: of('cost_per_request')?.difference ?? null,
+      quality_delta: quality?.canary == null || quality.stable === null ? null : quality.canary - quality.stable,
+      statistical_significance,
+      p_value,
+    },
+  };
 }
 
 /** The one table from our phases to the guide's words. */
@@ -132,6 +183,8 @@ function viewDeployment(state: ServiceState, active: Deployment, judgement: Judg
     steps: active.plan.steps.map(({ weight, holdMs }) => ({ percentage: weight, duration_ms: holdMs })),
     ...nextOf(active),
     paused_reason: active.phase.name === 'paused' ? active.phase.reason : null,
+    paused_until: active.phase.name === 'paused' && active.phase.until !== null ? toIso(active.phase.until) : null,
+    metrics: judgement === null ? null : compareMetrics(judgement),
     judgement,
   };
 }

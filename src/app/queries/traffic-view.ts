@@ -3,16 +3,12 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { toIso } from '../../base/time.ts';
 import { meanOf, quantileOf } from '../../domain/analysis/histogram.ts';
+import { checkTraffic } from '../../domain/analysis/traffic-check.ts';
 import type { Split } from '../../domain/settings/resolve.ts';
 import { canaryWeight, type ServiceState } from '../../domain/rollout/state.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Comment } from '../intake/intake.ts';
 import type { TrafficTotals, VariantName } from '../intake/trial-traffic.ts';
-
-/** Beyond this relative distance between share and weight, if chance can't explain it, the split is called uneven (guide 9.4). */
-const tolerance = 0.05;
-/** Two-sided, about one false alarm in 15,000 looks. */
-const sureZ = 4;
 
 export interface Share {
   readonly canary: number;
@@ -153,22 +149,17 @@ function percentOf(part: number, whole: number): number | null {
 }
 
 /** On what was drawn: users where the same user always goes the same way, requests otherwise. */
-function imbalanceOf(weight: number | null, share: Share, unit: string, split: Split | null): TrafficView['imbalance'] {
-  const n = share.canary + share.stable;
-  if (weight === null || weight === 0 || weight === 100 || share.canary_percent === null)
-    return { verdict: 'not-applicable', message: 'Nothing is divided at this moment.' };
-  const p = weight / 100;
-  const expected = n * p;
-  const z = Math.abs(share.canary - expected) / Math.sqrt(n * p * (1 - p));
-  const distance = Math.abs(share.canary / expected - 1);
-  const facts = `The canary has ${share.canary_percent} % of ${n} ${unit}, and its weight is ${weight} %.`;
-  if (expected < 30) return { verdict: 'too-few', message: `${facts} Too few to tell.` };
-  if (distance <= tolerance || z < sureZ) return { verdict: 'even', message: facts };
+function imbalanceOf(weight: number | null, share: Share, unit: 'users' | 'requests', split: Split | null): TrafficView['imbalance'] {
+  const { verdict } = checkTraffic(share, weight, unit);
+  if (verdict === 'not-applicable') return { verdict, message: 'Nothing is divided at this moment.' };
+  const facts = `The canary has ${share.canary_percent ?? 0} % of ${share.canary + share.stable} ${unit}, and its weight is ${weight ?? 0} %.`;
+  if (verdict === 'too-few') return { verdict, message: `${facts} Too few to tell.` };
+  if (verdict === 'even') return { verdict, message: facts };
   const why =
     split?.stickyMs !== null
       ? 'Sticky sessions keep those on stable who came before the weight rose; it evens out as they end.'
       : 'Compare the gateways (their /api/v1/routing/stats): one may lack a lease, or serve an older assignment.';
-  return { verdict: 'uneven', message: `${facts} ${why}` };
+  return { verdict, message: `${facts} ${why}` };
 }
 
 export function viewHash(controlPlane: ControlPlane, question: TrafficQuestion): Result<HashView, readonly Problem[]> {

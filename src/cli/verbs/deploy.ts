@@ -45,7 +45,7 @@ export function addDeploy(program: Command, context: CliContext): void {
         .option('--auto-rollback', 'roll back by itself (the default)')
         .option('--no-auto-rollback', 'pause instead of rolling back')
         .option('--min-sample-size <n>', 'canary requests that each step needs')
-        .option('--confidence-level <p>', 'confidence before a canary is called worse')
+        .option('--confidence-level <p>', 'confidence that it keeps its margins, before it gets all traffic')
         .option('--incident-reference <id>', 'incident that this answers')
         .option('--reason <text>', 'subject of the commit')
         .option('--skip-validation', 'refused: nothing is served unchecked'),

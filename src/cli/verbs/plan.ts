@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../base/time.ts';
-import { shortestDurationMs, stepDurationMs } from '../../domain/planning/plan.ts';
+import { metricName } from '../../domain/analysis/metric.ts';
+import { shortestDurationMs } from '../../domain/planning/plan.ts';
+import { predict, unwatched, type Prediction, type StepPrediction, type Traffic } from '../../domain/planning/prediction.ts';
 import { compareWithBase, type ServiceChange } from '../changes.ts';
 import { ExitError, type CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
@@ -14,15 +16,14 @@ interface Flags {
   readonly outputFormat: OutputFormat;
 }
 
-interface ServicePlan {
+interface ServicePlan extends Prediction {
   readonly service: string;
   readonly action: 'roll out' | 'first deployment' | 'orphan' | 'none';
   readonly strategy: string | null;
   readonly requests_per_second: number | null;
-  readonly steps: readonly { readonly percentage: number; readonly hold_ms: number; readonly expected_ms: number | null }[];
   readonly shortest_ms: number;
-  readonly expected_ms: number | null;
-  readonly warnings: readonly string[];
+  /** Metrics with a criterion that nobody measures at present; null: not known. */
+  readonly not_measured: readonly string[] | null;
   readonly change: ServiceChange;
 }
 
@@ -41,71 +42,86 @@ export function addPlan(program: Command, context: CliContext): void {
       throw new ExitError(2, `"${flags.requestsPerSecond ?? ''}" is not a number of requests per second.`);
     const plans: ServicePlan[] = [];
     for (const change of await compareWithBase(context, flags)) {
-      plans.push(planChange(change, given ?? (await context.checkout(flags.dir).requestsPerSecond(change.service))));
+      const known = await context.checkout(flags.dir).traffic(change.service);
+      plans.push(planChange(change, given === null ? known : scaled(known, given)));
     }
     const report = plans.map(({ change, ...plan }) => ({ ...plan, patch: change.patch }));
     print(context, flags.outputFormat, report, () => (plans.length === 0 ? 'no change\n' : plans.map(renderPlan).join('\n')));
   });
 }
 
-function planChange(change: ServiceChange, requestsPerSecond: number | null): ServicePlan {
+/** The same service with more or fewer requests. */
+function scaled({ summary, requestsPerSecond: before }: Traffic, requestsPerSecond: number): Traffic {
+  const requests = summary?.metrics['error_rate']?.per_second ?? before ?? 0;
+  if (summary === null || requests === 0) return { requestsPerSecond, summary: null };
+  const metrics = Object.entries(summary.metrics).map(
+    ([metric, one]) => [metric, { ...one, per_second: (one.per_second * requestsPerSecond) / requests }] as const,
+  );
+  return { requestsPerSecond, summary: { ...summary, metrics: Object.fromEntries(metrics) } };
+}
+
+function planChange(change: ServiceChange, traffic: Traffic): ServicePlan {
   const { from, to, service } = change;
   const nothing = {
     service,
     strategy: null,
-    requests_per_second: requestsPerSecond,
+    requests_per_second: traffic.requestsPerSecond,
     steps: [],
     shortest_ms: 0,
     expected_ms: 0,
     warnings: [],
+    not_measured: null,
     change,
   };
   if (to === null) return { ...nothing, action: 'orphan' };
   if (from === null) return { ...nothing, action: 'first deployment', strategy: 'immediate' };
   if (from.digest === to.digest) return { ...nothing, action: 'none' };
   const { plan } = to;
-  const steps = plan.steps.map((step) => ({
-    percentage: step.weight,
-    hold_ms: step.holdMs,
-    expected_ms: stepDurationMs(step, plan.criteria.minSampleSize, requestsPerSecond),
-  }));
-  const expected = steps.some((step) => step.expected_ms === null) ? null : steps.reduce((sum, step) => sum + (step.expected_ms ?? 0), 0);
-  const warnings: string[] = [];
-  if (expected !== null && expected > plan.maxTotalMs) {
-    warnings.push(
-      `at ${requestsPerSecond ?? 0} requests/s this needs ${formatDuration(expected)}, and is paused for a person after ${formatDuration(plan.maxTotalMs)}: lower min_sample_size or raise max_total_duration_minutes`,
-    );
-  }
-  if (!plan.autoRollback) warnings.push('automatic rollback is disabled: a failing canary is paused, and a person must act');
   return {
     ...nothing,
     action: 'roll out',
     strategy: plan.kind,
-    steps,
+    ...predict(plan, traffic),
     shortest_ms: shortestDurationMs(plan),
-    expected_ms: expected,
-    warnings,
+    not_measured: unwatched(plan.policy, traffic),
   };
 }
 
 function renderPlan(plan: ServicePlan): string {
   const lines = [renderChange(plan.change), `  action: ${plan.action}${plan.strategy === null ? '' : `, strategy ${plan.strategy}`}\n`];
   if (plan.steps.length > 0) {
-    const rows = plan.steps.map((step) => [
-      `${step.percentage} %`,
-      formatDuration(step.hold_ms),
-      step.expected_ms === null ? 'unknown traffic' : formatDuration(step.expected_ms),
-    ]);
-    lines.push(
-      renderTable([['WEIGHT', 'HOLD', 'EXPECTED'], ...rows])
-        .replace(/^/gm, '  ')
-        .trimEnd(),
-      '\n',
-    );
+    lines.push(indented(renderPrediction(plan.steps)), '\n');
     lines.push(
       `  at least ${formatDuration(plan.shortest_ms)}${plan.expected_ms === null ? '' : `, expected ${formatDuration(plan.expected_ms)}`}\n`,
     );
   }
+  const missing = plan.not_measured ?? [];
+  if (missing.length > 0) lines.push(`  not measured at present, so not judged: ${missing.map(metricName).join(', ')}\n`);
   for (const warning of plan.warnings) lines.push(`  warning: ${warning}\n`);
   return lines.join('');
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, '  ').trimEnd();
+}
+
+/** The steps of a plan with what each waits for. */
+export function renderPrediction(steps: readonly StepPrediction[]): string {
+  const rows = steps.map((step) => [
+    `${step.percentage} %`,
+    formatDuration(step.hold_ms),
+    step.samples_ms === null ? 'unknown traffic' : formatDuration(step.samples_ms),
+    step.gate_ms === null ? '-' : `${formatDuration(step.gate_ms)} (${metricName(step.gate_metric ?? '')})`,
+    detectionText(step),
+    step.expected_ms === null ? '-' : formatDuration(step.expected_ms),
+  ]);
+  return renderTable([['WEIGHT', 'HOLD', 'SAMPLES', 'GATE', 'REGRESSION SEEN', 'EXPECTED'], ...rows]);
+}
+
+/** From the quickest metric to the slowest. */
+function detectionText({ detect }: StepPrediction): string {
+  const times = detect.flatMap(({ metric, ms }) => (ms === null ? [] : [{ metric, ms }])).sort((a, b) => a.ms - b.ms);
+  const [first, last] = [times[0], times.at(-1)];
+  if (first === undefined || last === undefined) return '-';
+  return first === last ? formatDuration(first.ms) : `${formatDuration(first.ms)} to ${formatDuration(last.ms)}`;
 }

@@ -1,8 +1,7 @@
 /** traffic-stats, hash-analysis, routing-stats: whether the split does what it says. */
 import type { Command } from 'commander';
-import type { ApiClient } from '../../ports/api-client.ts';
-import { accepted, connect, withApi, type ApiOptions } from '../api-options.ts';
-import { ExitError, type CliContext } from '../context.ts';
+import { accepted, connect, deploymentQuestion, withApi, type ApiOptions } from '../api-options.ts';
+import type { CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
 
 interface Flags extends ApiOptions {
@@ -79,22 +78,9 @@ function add<T>(program: Command, context: CliContext, verb: string, description
     .option('--service <name>', 'the deployment under way of this service, or else its ordinary traffic');
   withApi(withOutput(command)).action(async (flags: Flags) => {
     const client = await connect(context, flags);
-    const reply = accepted<T>(await client.get(`/api/v1/actuator/${verb}?${await question(client, flags)}`));
+    const reply = accepted<T>(await client.get(`/api/v1/actuator/${verb}?${await deploymentQuestion(client, flags)}`));
     print(context, flags.outputFormat, reply, () => render(reply));
   });
-}
-
-/** Nothing named means the only service. */
-async function question(client: ApiClient, { deploymentId, service }: Flags): Promise<string> {
-  if (deploymentId !== undefined && service !== undefined) throw new ExitError(2, 'Name either --deployment-id or --service.');
-  if (deploymentId !== undefined) return `deployment_id=${encodeURIComponent(deploymentId)}`;
-  if (service !== undefined) return `service=${encodeURIComponent(service)}`;
-  const { services } = accepted<{ readonly services: readonly { readonly service: string }[] }>(
-    await client.get('/api/v1/actuator/status'),
-  );
-  const [only] = services;
-  if (only !== undefined && services.length === 1) return `service=${encodeURIComponent(only.service)}`;
-  throw new ExitError(2, `Name --deployment-id or --service, one of: ${services.map((each) => each.service).join(', ')}.`);
 }
 
 function percent(value: number | null): string {

@@ -92,5 +92,8 @@ function own(checked: CheckedRepository, path: string, file: string): CheckedRep
 /** By its top-level keys, as a person would tell. */
 function kindOf(context: CliContext, text: string, file: string): 'llm-config' | 'settings' | 'models' {
   if (/^(providers|models):/m.test(text)) return 'models';
-  return /^(policy|actuator|canary|metrics):/m.test(text) && !context.read('llm-config', text, file).ok ? 'settings' : 'llm-config';
+  return /^(policy|actuator|canary|metrics|success_criteria|auto_rollback|statistical_validation):/m.test(text) &&
+    !context.read('llm-config', text, file).ok
+    ? 'settings'
+    : 'llm-config';
 }

@@ -4,20 +4,10 @@ export interface Counts {
   readonly errors: number;
 }
 
-export interface ArmCounts {
-  readonly canary: Counts;
-  readonly stable: Counts;
-}
-
 export const noCounts: Counts = { requests: 0, errors: 0 };
-export const noArmCounts: ArmCounts = { canary: noCounts, stable: noCounts };
 
 export function addCounts(a: Counts, b: Counts): Counts {
   return { requests: a.requests + b.requests, errors: a.errors + b.errors };
-}
-
-export function addArms(a: ArmCounts, b: ArmCounts): ArmCounts {
-  return { canary: addCounts(a.canary, b.canary), stable: addCounts(a.stable, b.stable) };
 }
 
 /** Null without requests: a rate of nothing is no 0. */

@@ -1,195 +1,189 @@
 /** From what arrived to a verdict on one deployment. Pure; the state is a checkpoint that a restart goes on from. */
 import type { Instant } from '../../base/time.ts';
-import type { Criteria } from '../settings/resolve.ts';
-import { addArms, noArmCounts, rateOf, type ArmCounts, type Counts } from './counts.ts';
-import { criticalFinding } from './critical.ts';
-import { addBlock, anytimePValue, marginZ, noEvidence, type Evidence } from './evidence.ts';
-
-export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'no-data' | 'incident';
+import type { AnalysisPolicy } from '../settings/policy.ts';
+import { closeBlock, type BlockRow, type Grid, type OpenBlock, type Thresholds } from './block.ts';
+import { addCounts, noCounts, type Counts } from './counts.ts';
+import { designEffects, noClusters, type Clusters } from './clusters.ts';
+import { addRow, gridOf, noEvidence, noSums, type MetricEvidence, type Sums } from './evidence.ts';
+import { checkHealth, newHealth, type HealthState } from './health.ts';
+import { newWatch, watchRow, type SeriesWatch } from './series-watch.ts';
+import { addPairs, noPair, type ArmPair } from './sample.ts';
 
 export interface JudgeState {
-  readonly evidence: Evidence;
+  readonly startedAt: Instant;
   readonly stepStartedAt: Instant;
-  readonly block: ArmCounts;
-  readonly blockStartedAt: Instant;
-  /** Since the present step began. */
-  readonly step: ArmCounts;
+  /** Where each step began: how many blocks were closed before it. */
+  readonly steps: readonly StepMark[];
+  /** By metric of a criterion. */
+  readonly evidence: Readonly<Record<string, MetricEvidence>>;
+  /** The sums of `evidence` as they stood when the step began. */
+  readonly stepBase: Readonly<Record<string, Sums>>;
+  readonly open: OpenBlock;
+  /** All that the present step measured, for people and for the classical tests. */
+  readonly step: ArmPair;
+  /** Requests at the present weight: what the split has drawn. */
+  readonly drawn: { readonly canary: number; readonly stable: number };
   /** Since the deployment began. */
-  readonly total: ArmCounts;
-  /** Slices of the last five minutes, oldest first, for the critical bound. */
-  readonly window: readonly (ArmCounts & { readonly at: Instant })[];
+  readonly total: { readonly canary: Counts; readonly stable: Counts };
+  /** Closed blocks as far back as the longest window of a trigger reaches. */
+  readonly recent: readonly BlockRow[];
+  /** Closed since the deployment began. */
+  readonly blocks: number;
+  readonly clusters: Clusters;
+  readonly health: HealthState;
+  readonly watch: SeriesWatch;
+  /** By trigger: since when it holds. */
+  readonly violations: Readonly<Record<string, Instant>>;
+  /** The last measurement that could not be used. */
+  readonly unusable: { readonly at: Instant; readonly reason: string } | null;
 }
 
-/** What one look found, with the numbers that it was decided by. Field names are those of evidence.json. */
-export interface Judgement {
-  readonly verdict: Verdict;
-  readonly criterion: 'error_rate';
-  readonly detected_by: 'sequential' | 'critical' | null;
-  /** One sentence for people. */
-  readonly reason: string;
+export interface StepMark {
+  readonly at: Instant;
   readonly weight: number;
-  readonly canary: Counts & { readonly rate: number | null };
-  readonly stable: Counts & { readonly rate: number | null };
-  readonly step_requests: number;
-  readonly step_errors: number;
-  readonly step_requests_needed: number;
-  readonly delta: number | null;
-  readonly allowed_increase: number;
-  readonly margin_z: number | null;
-  readonly gate_z: number | null;
-  readonly ln_e: number;
-  readonly ln_e_needed: number;
-  readonly p_value: number;
   readonly blocks: number;
 }
 
-const windowMs = 5 * 60_000;
+/** What the judge goes by in one deployment; made once from its policy. */
+export interface Bench {
+  readonly policy: AnalysisPolicy;
+  readonly grid: Grid;
+  readonly longestWindowMs: number;
+}
+
+const nothingDrawn = { canary: 0, stable: 0 };
 const leastPerArm = 8;
 const longestBlockMs = 120_000;
-const failZ = 1.5;
-/** Metrics that share the error alpha, so that one more criterion does not make this one stricter. */
-const metricsJudged = 7;
 
-export function newJudge(now: Instant): JudgeState {
+export function benchOf(policy: AnalysisPolicy): Bench {
+  return { policy, grid: gridOf(policy), longestWindowMs: Math.max(60_000, ...policy.triggers.map(({ windowMs }) => windowMs)) };
+}
+
+export function newJudge(now: Instant, weight: number): JudgeState {
   return {
-    evidence: noEvidence,
+    startedAt: now,
     stepStartedAt: now,
-    block: noArmCounts,
-    blockStartedAt: now,
-    step: noArmCounts,
-    total: noArmCounts,
-    window: [],
+    steps: [{ at: now, weight, blocks: 0 }],
+    evidence: {},
+    stepBase: {},
+    open: { from: now, weight, thresholds: {}, arms: noPair },
+    step: noPair,
+    drawn: nothingDrawn,
+    total: { canary: noCounts, stable: noCounts },
+    recent: [],
+    blocks: 0,
+    clusters: noClusters,
+    health: newHealth(now),
+    watch: newWatch,
+    violations: {},
+    unusable: null,
   };
+}
+
+/** What arrived, with stable's quantiles as they were before it, in case a new block begins. */
+export interface Arrival {
+  readonly arms: ArmPair;
+  readonly thresholds: Thresholds;
 }
 
 /**
  * Takes in what has arrived, and closes the block when it is due. When a block closes depends on time and counts only, never on
  * outcomes: otherwise the evidence would not be valid.
  */
-export function observe(state: JudgeState, arrived: ArmCounts, blockMs: number, now: Instant): JudgeState {
-  const window = [...state.window.filter((slice) => slice.at > now - windowMs), { ...arrived, at: now }];
-  const next = {
+export function observe(state: JudgeState, arrival: Arrival, bench: Bench, now: Instant): Observed {
+  const { arms } = arrival;
+  const open = isEmpty(state.open.arms) ? { ...state.open, thresholds: arrival.thresholds } : state.open;
+  const next: JudgeState = {
     ...state,
-    block: addArms(state.block, arrived),
-    step: addArms(state.step, arrived),
-    total: addArms(state.total, arrived),
-    window,
+    open: { ...open, arms: addPairs(open.arms, arms) },
+    step: addPairs(state.step, withoutShards(arms)),
+    drawn: { canary: state.drawn.canary + arms.canary.requests, stable: state.drawn.stable + arms.stable.requests },
+    total: { canary: addCounts(state.total.canary, arms.canary), stable: addCounts(state.total.stable, arms.stable) },
+    health: bench.policy.health === null ? state.health : checkHealth(state.health, arms, bench.policy.health, now),
   };
-  return blockIsDue(next, blockMs, now) ? closeBlock(next, now) : next;
+  if (!blockIsDue(next.open, bench.policy.blockMs, now)) return { state: next, closed: null };
+  return closeOpen(next, bench, now);
 }
 
-function blockIsDue({ block, blockStartedAt }: JudgeState, blockMs: number, now: Instant): boolean {
-  const age = now - blockStartedAt;
+/** Only blocks are looked at by shards. */
+function withoutShards({ canary, stable }: ArmPair): ArmPair {
+  return { canary: { ...canary, shards: {} }, stable: { ...stable, shards: {} } };
+}
+
+export interface Observed {
+  readonly state: JudgeState;
+  /** The block that was closed, to be kept as evidence. */
+  readonly closed: BlockRow | null;
+}
+
+function isEmpty({ canary, stable }: ArmPair): boolean {
+  return canary.requests === 0 && stable.requests === 0;
+}
+
+function blockIsDue({ arms, from }: OpenBlock, blockMs: number, now: Instant): boolean {
+  const age = now - from;
+  // A clock that was set back: what is open has no length any more, and is closed as it is.
+  if (age < 0) return true;
   if (age < blockMs) return false;
-  const enough = block.canary.requests >= leastPerArm && block.stable.requests >= leastPerArm;
+  const enough = arms.canary.requests >= leastPerArm && arms.stable.requests >= leastPerArm;
   return enough || age >= Math.max(longestBlockMs, blockMs);
 }
 
-/** A block with an empty arm says nothing about a difference and is dropped. */
-function closeBlock(state: JudgeState, now: Instant): JudgeState {
-  const { block } = state;
-  const comparable = block.canary.requests > 0 && block.stable.requests > 0;
+/** An empty block is dropped; one with a single arm compares nothing, but triggers see it. */
+function closeOpen(state: JudgeState, bench: Bench, now: Instant): Observed {
+  const { open } = state;
+  const next = { ...open, from: now, arms: noPair };
+  const hasScores = Object.keys({ ...open.arms.canary.means, ...open.arms.stable.means }).length > 0;
+  if (isEmpty(open.arms) && !hasScores) return { state: { ...state, open: next }, closed: null };
+  const clusters = bench.policy.clustered ? designEffects(state.clusters, open.arms) : { clusters: noClusters, design: {} };
+  const row = closeBlock(open, bench.grid, Math.max(now, open.from), clusters.design);
+  return { state: addClosed({ ...state, open: next, clusters: clusters.clusters }, row, bench), closed: row };
+}
+
+/** A closed block's part of the evidence. Also how a record is replayed. */
+export function addClosed(state: JudgeState, row: BlockRow, { policy, grid, longestWindowMs }: Bench): JudgeState {
+  const isWarm = row.from >= state.startedAt + policy.warmUpMs;
+  const evidence = { ...state.evidence };
+  if (isWarm)
+    for (const criterion of policy.criteria)
+      evidence[criterion.metric] = addRow(evidence[criterion.metric] ?? noEvidence, row, criterion, policy, grid);
   return {
     ...state,
-    evidence: comparable ? addBlock(state.evidence, block) : state.evidence,
-    block: noArmCounts,
-    blockStartedAt: now,
+    evidence,
+    recent: [...state.recent.filter(({ at }) => at > row.at - longestWindowMs), row],
+    blocks: state.blocks + 1,
+    watch: policy.anomaly === null ? state.watch : watchRow(state.watch, row, policy.anomaly),
   };
 }
 
-/** At a change of weight: a block never spans two weights. */
-export function beginStep(state: JudgeState, now: Instant): JudgeState {
-  return { ...closeBlock(state, now), stepStartedAt: now, step: noArmCounts };
+/** The same step at another weight: its samples stay, but no block spans two weights. */
+export function reweigh(state: JudgeState, bench: Bench, weight: number, now: Instant): Observed {
+  const { state: closed, closed: row } = closeOpen(state, bench, now);
+  return { state: { ...closed, drawn: nothingDrawn, open: { ...closed.open, from: now, weight } }, closed: row };
 }
 
-/** Margin z that a step must lie below to be left; it tightens with the weight that has been tried. */
-export function gateZ(weight: number): number {
-  if (weight < 25) return 0;
-  if (weight < 50) return -0.5;
-  if (weight < 75) return -0.84;
-  return -1.645;
+export function beginStep(state: JudgeState, bench: Bench, weight: number, now: Instant): Observed {
+  const { state: closed, closed: row } = closeOpen(state, bench, now);
+  return { state: startStep(closed, weight, now), closed: row };
 }
 
-type Found = Omit<Judgement, 'verdict' | 'detected_by' | 'reason'>;
-
-/** The verdict now, at `weight` percent on the canary. */
-export function judge(state: JudgeState, criteria: Criteria, weight: number): Judgement {
-  const { evidence, total } = state;
-  const z = marginZ(evidence, criteria.maxErrorRateIncrease);
-  const lnENeeded = Math.log(metricsJudged / (1 - criteria.confidenceLevel));
-  const [canaryRate, stableRate] = [rateOf(total.canary), rateOf(total.stable)];
-  const found: Found = {
-    criterion: 'error_rate',
-    weight,
-    canary: { ...total.canary, rate: canaryRate },
-    stable: { ...total.stable, rate: stableRate },
-    step_requests: state.step.canary.requests,
-    step_errors: state.step.canary.errors,
-    step_requests_needed: criteria.minSampleSize,
-    delta: evidence.weight === 0 ? null : evidence.difference / evidence.weight,
-    allowed_increase: criteria.maxErrorRateIncrease,
-    margin_z: z,
-    gate_z: weight >= 100 ? null : gateZ(weight),
-    ln_e: evidence.maxLnE,
-    ln_e_needed: lnENeeded,
-    p_value: anytimePValue(evidence),
-    blocks: evidence.blocks,
-  };
-  const critical = criticalFinding(weight >= 100 ? stepWindow(state) : state.window, total, criteria.criticalErrorRate, weight);
-  if (critical !== null) return { ...found, ...critical };
-  if (evidence.maxLnE >= lnENeeded && z !== null && z >= failZ) {
-    return { ...found, verdict: 'fail', detected_by: 'sequential', reason: describeFailure(found) };
-  }
-  return { ...found, detected_by: null, ...gate(found) };
+export function startStep(state: JudgeState, weight: number, now: Instant): JudgeState {
+  const stepBase = Object.fromEntries(Object.entries(state.evidence).map(([metric, { sums }]) => [metric, sums]));
+  const steps = [...state.steps, { at: now, weight, blocks: state.blocks }];
+  return { ...state, steps, stepBase, stepStartedAt: now, step: noPair, drawn: nothingDrawn, open: { ...state.open, from: now, weight } };
 }
 
-function describeFailure(found: Found): string {
-  return `error rate ${inPercent(found.canary.rate)} against ${inPercent(found.stable.rate)} on stable`;
+/** Of the present step alone; nothing before its first block. */
+export function stepBaseOf(state: JudgeState, metric: string): Sums {
+  return state.stepBase[metric] ?? noSums;
 }
 
-function gate(found: Found): Pick<Judgement, 'verdict' | 'reason'> {
-  if (found.step_requests === 0) return { verdict: 'no-data', reason: 'no request has reached the canary in this step' };
-  if (found.step_requests < found.step_requests_needed) {
-    return {
-      verdict: 'inconclusive',
-      reason: `${found.step_requests} of ${found.step_requests_needed} canary requests; needs more time or weight`,
-    };
-  }
-  if (found.blocks === 0 && found.gate_z !== null)
-    return { verdict: 'no-data', reason: 'stable and canary have not served at the same time yet' };
-  if (found.gate_z === null) return gateWithoutControl(found);
-  if (found.margin_z !== null && found.margin_z < found.gate_z) {
-    return {
-      verdict: 'pass',
-      reason: `error rate ${inPercent(found.canary.rate)} against ${inPercent(found.stable.rate)} on stable, within the allowed increase`,
-    };
-  }
-  return {
-    verdict: 'inconclusive',
-    reason: `not yet clear that the error rate stays within +${inPercent(found.allowed_increase)}; needs more time or weight`,
-  };
+/** A measurement came that can't be used. */
+export function markUnusable(state: JudgeState, reason: string, now: Instant): JudgeState {
+  return { ...state, unusable: { at: now, reason } };
 }
 
-/**
- * At 100 percent nothing is left to compare with: what was learnt before stands, unless the step's own rate has left the allowed
- * increase over what stable had during the rollout.
- */
-function gateWithoutControl(found: Found): Pick<Judgement, 'verdict' | 'reason'> {
-  const allowed = (found.stable.rate ?? 0) + found.allowed_increase;
-  const rate = found.step_errors / found.step_requests;
-  if (rate <= allowed)
-    return { verdict: 'pass', reason: `error rate ${inPercent(rate)} with all traffic, at most ${inPercent(allowed)} allowed` };
-  return {
-    verdict: 'inconclusive',
-    reason: `error rate ${inPercent(rate)} with all traffic, and at most ${inPercent(allowed)} allowed; needs more time or a person`,
-  };
-}
-
-/** With all traffic on the canary, only what came since then says anything about it. */
-function stepWindow(state: JudgeState): JudgeState['window'] {
-  return state.window.filter((slice) => slice.at > state.stepStartedAt);
-}
-
-export function inPercent(rate: number | null): string {
-  return rate === null ? 'unknown' : `${(rate * 100).toFixed(1)} %`;
+/** The blocks that triggers look at: the closed ones and the open one as it is now. */
+export function rowsOf(state: JudgeState, { grid }: Bench, now: Instant): readonly BlockRow[] {
+  return isEmpty(state.open.arms) ? state.recent : [...state.recent, closeBlock(state.open, grid, Math.max(now, state.open.from), {})];
 }

@@ -9,7 +9,6 @@ import { parseTemplate } from './template.ts';
 
 export function compatibilityProblems(config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
   return [
-    ...notInEffect(config),
     ...modelProblems(config, catalogue),
     ...templateProblems(config),
     ...conditionProblems(config),
@@ -20,20 +19,6 @@ export function compatibilityProblems(config: LlmConfig, catalogue: ModelCatalog
 
 function problem(code: ProblemCode, path: string, message: string): Problem {
   return { code, path, message };
-}
-
-/** Keys of the format that this version does not act on. Accepting one and ignoring it would be a lie. */
-function notInEffect(config: LlmConfig): readonly Problem[] {
-  const targets = (['target_latency_p95_ms', 'target_latency_p99_ms'] as const).filter((key) => config.performance?.[key] !== undefined);
-  return targets
-    .map((key) => `/performance/${key}`)
-    .map((path) =>
-      problem(
-        'not-in-effect',
-        path,
-        `"${path.slice(1).replaceAll('/', '.')}" is not in effect in this version, and is refused so that nobody relies on it; remove it for now.`,
-      ),
-    );
 }
 
 /** A budget on what nobody can price would be no budget. */

@@ -6,7 +6,7 @@ import { reachableModels, servedModel } from './serving.ts';
 
 /**
  * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata`, `deployment_strategy` and
- * thresholds of alerts, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
+ * thresholds of alerts and of the judge, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
  * changes no answer. Comments, key order and layout never count, nor does an empty section.
  * Form: `sha256:` and 64 hexadecimal digits.
  */
@@ -32,14 +32,16 @@ function withoutDefaults(model: AssignmentServedModel): Partial<AssignmentServed
   };
 }
 
-/** Thresholds that only tell people something: no request is served otherwise because of them. */
+/** Thresholds that tell people something, or judge a canary: no request is served otherwise because of them. */
 function withoutAlerts({
   cost_controls: cost,
   quality_controls: quality,
-}: LlmConfig): Pick<LlmConfig, 'cost_controls' | 'quality_controls'> {
+  performance,
+}: LlmConfig): Pick<LlmConfig, 'cost_controls' | 'quality_controls' | 'performance'> {
   const { alert_threshold_usd: _alert, ...limits } = cost ?? {};
   const { min_quality_score: _floor, ...scoring } = quality ?? {};
-  return { cost_controls: limits, quality_controls: scoring };
+  const { target_latency_p95_ms: _p95, target_latency_p99_ms: _p99, ...performing } = performance ?? {};
+  return { cost_controls: limits, quality_controls: scoring, performance: performing };
 }
 
 /** `routing: {}` and no `routing` serve the same. */

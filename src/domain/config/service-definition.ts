@@ -4,6 +4,7 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import type { AssignmentServing, LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import { planRollout, type Plan } from '../planning/plan.ts';
+import { withTargets, type Targets } from '../settings/resolve-policy.ts';
 import { misplacedKeys, resolveRolloutSettings, type RolloutSettings } from '../settings/resolve.ts';
 import { catalogueProblems, compatibilityProblems } from './compatibility.ts';
 import { digestOf } from './digest.ts';
@@ -46,8 +47,17 @@ export function defineService(
     digest: digestOf(config.value, catalogue),
     serving: resolveServing(config.value, catalogue),
     settings: resolved.value,
-    plan: planRollout(resolved.value),
+    plan: planRollout({ ...resolved.value, policy: withTargets(resolved.value.policy, targetsOf(config.value)) }),
   });
+}
+
+/** What a configuration asks of itself. */
+function targetsOf({ performance, quality_controls: quality }: LlmConfig): Targets {
+  return {
+    p95Ms: performance?.target_latency_p95_ms ?? null,
+    p99Ms: performance?.target_latency_p99_ms ?? null,
+    quality: quality?.min_quality_score ?? null,
+  };
 }
 
 /** One-off overrides are for the change that brings or alters them: left standing in the file, they say nothing about the next one. */

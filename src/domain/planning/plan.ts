@@ -1,7 +1,8 @@
 /** What a strategy becomes: a frozen list of steps with the criteria that judge them. */
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson } from '../../base/json.ts';
-import type { Criteria, RolloutSettings, Split, Step } from '../settings/resolve.ts';
+import type { AnalysisPolicy } from '../settings/policy.ts';
+import type { RolloutSettings, Split, Step } from '../settings/resolve.ts';
 
 export interface Plan {
   /** `first`: nothing to compare with. `fast-path`: back to what was promoted not long ago. */
@@ -9,10 +10,9 @@ export interface Plan {
   /** Empty unless `kind` is canary. */
   readonly steps: readonly Step[];
   readonly maxTotalMs: number;
-  readonly criteria: Criteria;
+  readonly policy: AnalysisPolicy;
   readonly autoRollback: boolean;
   readonly split: Split;
-  readonly blockMs: number;
   /** Names the settings that were frozen. */
   readonly settingsDigest: string;
 }
@@ -23,10 +23,9 @@ export function planRollout(settings: RolloutSettings): Plan {
     kind: settings.strategy,
     steps: settings.strategy === 'canary' ? settings.steps.map((step) => besideControlGroup(step, settings.controlGroup)) : [],
     maxTotalMs: settings.maxTotalMs,
-    criteria: settings.criteria,
+    policy: settings.policy,
     autoRollback: settings.autoRollback,
     split: settings.split,
-    blockMs: settings.blockMs,
     settingsDigest: `sha256:${sha256Hex(canonicalJson(settings))}`,
   };
 }
@@ -44,14 +43,4 @@ export function withoutSteps(plan: Plan, kind: 'first' | 'fast-path'): Plan {
 /** Least time from the first step to promotion, in milliseconds. */
 export function shortestDurationMs(plan: Plan): number {
   return plan.steps.reduce((sum, step) => sum + step.holdMs, 0);
-}
-
-/**
- * Time that a step needs at `requestsPerSecond` of the whole service until the canary has its samples; null where the traffic is
- * unknown or none.
- */
-export function stepDurationMs(step: Step, minSampleSize: number, requestsPerSecond: number | null): number | null {
-  if (requestsPerSecond === null || requestsPerSecond <= 0) return null;
-  const sampling = (minSampleSize / (requestsPerSecond * (step.weight / 100))) * 1000;
-  return Math.max(step.holdMs, Math.ceil(sampling));
 }

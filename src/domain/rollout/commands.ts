@@ -3,9 +3,9 @@ import { assertNever } from '../../base/assert-never.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import { pause } from './progress.ts';
+import { pause, resume } from './progress.ts';
 import type { Deployment, ServiceState } from './state.ts';
-import { reassign, rollBack, rollBackPromoted, unchanged, withPhase, type Transition } from './transitions.ts';
+import { rollBack, rollBackPromoted, unchanged, type Transition } from './transitions.ts';
 
 export type CommandEvent = Extract<ServiceEvent, { type: 'paused' | 'resumed' | 'rollback-requested' }>;
 
@@ -16,7 +16,7 @@ export function reduceCommand(state: ServiceState, event: CommandEvent, now: Ins
     case 'paused':
       return active === null ? unchanged(state) : pause(state, active, { reason: 'operator', message: event.reason, judgement: null }, now);
     case 'resumed':
-      return active === null ? unchanged(state) : resume(state, active, now);
+      return active === null ? unchanged(state) : resume(state, overrule(active), now);
     case 'rollback-requested': {
       const order = { cause: 'operator', reason: event.reason, actor: event.actor, judgement: null, revert: { kind: 'pending' } } as const;
       return active === null ? rollBackPromoted(state, order, now) : rollBack(state, active, order, now);
@@ -26,17 +26,11 @@ export function reduceCommand(state: ServiceState, event: CommandEvent, now: Ins
   }
 }
 
-/** Goes on with what was left of the hold; after a deadline, with a new one of the same length. */
-function resume(state: ServiceState, active: Deployment, now: Instant): Transition {
-  if (active.phase.name !== 'paused') return unchanged(state);
-  const { phase } = active;
-  const startedAt = phase.reason === 'deadline' ? now : (active.startedAt ?? now) + (now - phase.since);
-  const resumed = withPhase(
-    state,
-    { ...active, startedAt },
-    { name: 'progressing', step: phase.step, stepStartedAt: now - phase.heldMs, passed: false },
-  );
-  return phase.weight === active.plan.steps[phase.step]?.weight ? unchanged(resumed) : reassign(resumed);
+/** A person goes on in spite of the warnings that there are: they pause it no more. */
+function overrule(active: Deployment): Deployment {
+  if (active.phase.name !== 'paused' || active.phase.reason !== 'warning') return active;
+  const severe = active.judgement?.warnings.filter(({ level }) => level === 'severe').map(({ key }) => key) ?? [];
+  return { ...active, overruled: [...new Set([...active.overruled, ...severe])] };
 }
 
 /** Why the order can't be followed, in one sentence with the way out; null when it can. */

@@ -1,7 +1,8 @@
 /** What can happen to a service. Past tense: an event is a fact; whether it changes anything is the reducer's business. */
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
-import type { Judgement } from '../analysis/judge.ts';
+import type { Judgement } from '../analysis/look.ts';
+import type { Moment } from '../analysis/record.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Revision } from './state.ts';
 
@@ -23,8 +24,8 @@ export type ServiceEvent =
   /** Every leased gateway serves this generation. */
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'gateway-refused'; readonly generation: number; readonly gateway: string; readonly problems: readonly string[] }
-  /** `arrivedAt`: when the measurements that decided it arrived. */
-  | { readonly type: 'judged'; readonly judgement: Judgement; readonly arrivedAt: Instant }
+  /** `arrivedAt`: when the measurements that decided it arrived. `moment`: what the verdict can be recomputed from, with the blocks before it. */
+  | { readonly type: 'judged'; readonly judgement: Judgement; readonly arrivedAt: Instant; readonly moment: Moment }
   /** Stable, in its watch, is beyond the critical bound. */
   | { readonly type: 'watch-failed'; readonly judgement: Judgement; readonly arrivedAt: Instant }
   | { readonly type: 'woken' }

@@ -1,6 +1,7 @@
 /** Forward: pending, progressing, paused, promoting. */
 import { formatDuration, type Instant } from '../../base/time.ts';
-import type { Judgement } from '../analysis/judge.ts';
+import type { Judgement } from '../analysis/look.ts';
+import type { Effect } from './effect.ts';
 import type { ServiceEvent } from './event.ts';
 import { canaryWeight, type Deployment, type PauseReason, type ServiceState } from './state.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
@@ -29,7 +30,7 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
 function start(state: ServiceState, active: Deployment, now: Instant): Transition {
   const started = { ...active, startedAt: now };
   if (active.plan.steps.length === 0) return promote(state, started, now);
-  return reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false }));
+  return reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false, widenedTo: null }));
 }
 
 function judged(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
@@ -41,14 +42,62 @@ function judged(state: ServiceState, active: Deployment, judgement: Judgement, n
       ? unchanged(state)
       : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
   }
+  // A look that was under way while the weight changed speaks of the weight before.
+  if (judgement.weight !== canaryWeight(state)) return unchanged(state);
+  const [told, notices] = warn(active, judgement);
+  if (phase.name !== 'progressing') return [{ ...state, active: told }, notices];
+  const [next, effects] = stepped(state, told, judgement, now);
+  return [next, [...effects, ...notices]];
+}
+
+/** Says each warning once. */
+function warn(active: Deployment, { warnings }: Judgement): readonly [Deployment, readonly Effect[]] {
+  const fresh = warnings.filter(({ key }) => !active.warned.includes(key));
+  if (fresh.length === 0) return [active, []];
+  const severity = active.plan.policy.warning.action === 'continue' ? 'info' : 'warning';
+  return [
+    { ...active, warned: [...active.warned, ...fresh.map(({ key }) => key)] },
+    fresh.map(({ key, reason }) => notice(active, `warning/${key}`, severity, `${active.id}: ${reason}`)),
+  ];
+}
+
+function stepped(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+  const { phase, plan } = active;
   if (phase.name !== 'progressing') return unchanged(state);
-  // A look that was under way while the weight changed speaks of the step before.
-  if (judgement.weight !== active.plan.steps[phase.step]?.weight) return unchanged(state);
+  const isNew = judgement.warnings.some(({ level, key }) => level === 'severe' && !active.overruled.includes(key));
+  if (judgement.verdict === 'warn' && isNew) {
+    const { requiresApproval, pauseMs } = plan.policy.warning;
+    return pause(
+      state,
+      active,
+      { reason: 'warning', message: judgement.reason, judgement, until: requiresApproval ? null : now + pauseMs },
+      now,
+    );
+  }
   const passed = judgement.verdict === 'pass';
   if (passed && holdIsOver(active, now)) return advance(state, { ...active, judgement }, now);
+  if (judgement.remedy === 'weight' && holdIsOver(active, now)) {
+    const answer = answerLowTraffic(state, active, judgement, now);
+    if (answer !== null) return answer;
+  }
+  const unmoved = { ...state, active };
   // Kept in the state, so that the end of the hold can act on it without a further look.
-  if (passed === phase.passed) return unchanged(state);
-  return unchanged(withPhase(state, { ...active, judgement }, { ...phase, passed }));
+  if (passed === phase.passed) return unchanged(unmoved);
+  return unchanged(withPhase(unmoved, { ...active, judgement }, { ...phase, passed }));
+}
+
+/** The hold is over and samples are missing. Null: wait for them. */
+function answerLowTraffic(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition | null {
+  const { plan, phase } = active;
+  const { policy, maxWeight } = plan.policy.lowTraffic;
+  if (phase.name !== 'progressing' || policy === 'extend') return null;
+  if (policy === 'hold') return pause(state, active, { reason: 'low-traffic', message: judgement.reason, judgement }, now);
+  const weight = canaryWeight(state);
+  const next = plan.steps[phase.step + 1]?.weight ?? 100;
+  const wider = Math.min(weight * 2, maxWeight, next);
+  if (wider <= weight) return null;
+  // Held anew: a wider step is looked at for as long as a narrow one before it is widened again.
+  return reassign(withPhase(state, { ...active, judgement }, { ...phase, stepStartedAt: now, passed: false, widenedTo: wider }));
 }
 
 function failed(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
@@ -56,7 +105,7 @@ function failed(state: ServiceState, active: Deployment, judgement: Judgement, n
     const message = `${judgement.reason}; automatic rollback is disabled, a person must decide`;
     return pause(state, active, { reason: 'auto-rollback-disabled', message, judgement }, now);
   }
-  const cause = judgement.detected_by === 'critical' ? 'critical' : 'sequential';
+  const cause = judgement.detected_by ?? 'sequential';
   return rollBack(state, active, { cause, reason: judgement.reason, judgement, revert: { kind: 'pending' } }, now);
 }
 
@@ -70,21 +119,47 @@ function advance(state: ServiceState, active: Deployment, now: Instant): Transit
   if (active.phase.name !== 'progressing') return unchanged(state);
   const step = active.phase.step + 1;
   if (step >= active.plan.steps.length) return promote(state, active, now);
-  return reassign(withPhase(state, active, { name: 'progressing', step, stepStartedAt: now, passed: false }));
+  return reassign(withPhase(state, active, { name: 'progressing', step, stepStartedAt: now, passed: false, widenedTo: null }));
 }
 
 function woken(state: ServiceState, active: Deployment, now: Instant): Transition {
-  if (active.phase.name !== 'progressing') return unchanged(state);
-  if (active.phase.passed && holdIsOver(active, now)) return advance(state, active, now);
-  if (active.startedAt === null || now < active.startedAt + active.plan.maxTotalMs) return unchanged(state);
-  const message = `not finished within ${formatDuration(active.plan.maxTotalMs)}; resume it to go on for as long again, or roll it back`;
-  return pause(state, active, { reason: 'deadline', message, judgement: active.judgement }, now);
+  const { phase, plan } = active;
+  if (phase.name === 'paused') return phase.until !== null && now >= phase.until ? resume(state, active, now) : unchanged(state);
+  if (phase.name !== 'progressing') return unchanged(state);
+  if (phase.passed && holdIsOver(active, now)) return advance(state, active, now);
+  if (active.startedAt === null || now < active.startedAt + plan.maxTotalMs) return unchanged(state);
+  const message = `not finished within ${formatDuration(plan.maxTotalMs)}`;
+  if (plan.policy.deadline === 'rollback')
+    return rollBack(state, active, { cause: 'deadline', reason: message, judgement: active.judgement, revert: { kind: 'pending' } }, now);
+  const order = {
+    reason: 'deadline',
+    message: `${message}; resume it to go on for as long again, or roll it back`,
+    judgement: active.judgement,
+  } as const;
+  return pause(state, active, order, now);
+}
+
+/** Goes on with what was left of the hold; after a deadline, with a new one of the same length. */
+export function resume(state: ServiceState, active: Deployment, now: Instant): Transition {
+  if (active.phase.name !== 'paused') return unchanged(state);
+  const { phase } = active;
+  const startedAt = phase.reason === 'deadline' ? now : (active.startedAt ?? now) + (now - phase.since);
+  const planned = active.plan.steps[phase.step]?.weight ?? 0;
+  const widenedTo = phase.weight > planned ? phase.weight : null;
+  const resumed = withPhase(
+    state,
+    { ...active, startedAt },
+    { name: 'progressing', step: phase.step, stepStartedAt: now - phase.heldMs, passed: false, widenedTo },
+  );
+  return phase.weight === (widenedTo ?? planned) ? unchanged(resumed) : reassign(resumed);
 }
 
 export interface PauseOrder {
   readonly reason: PauseReason;
   readonly message: string;
   readonly judgement: Judgement | null;
+  /** When it goes on by itself; left out: when a person says so. */
+  readonly until?: Instant | null;
 }
 
 /** Weight stays as it is, but for an incident, where it goes to 0. Pausing again for the same reason changes nothing. */
@@ -105,10 +180,16 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
     message: order.message,
     since,
     heldMs,
+    until: order.until ?? null,
   });
-  const severity = order.reason === 'operator' ? 'info' : 'critical';
+  const severity = severityOf(order.reason);
   const told = notice(active, `paused/${order.reason}`, severity, `${state.service}: paused ${active.id}: ${order.message}`);
   return weight === before ? [next, [told]] : reassign(next, [told]);
+}
+
+function severityOf(reason: PauseReason): 'info' | 'warning' | 'critical' {
+  if (reason === 'operator') return 'info';
+  return reason === 'warning' || reason === 'low-traffic' ? 'warning' : 'critical';
 }
 
 function applied(state: ServiceState, active: Deployment, generation: number, now: Instant): Transition {

@@ -107,9 +107,21 @@ function describePhase(before: ServiceState, after: ServiceState): string {
 }
 
 function describeProgress(before: ServiceState, active: Deployment, step: number, passed: boolean): string {
-  const weight = active.plan.steps[step]?.weight ?? 0;
-  const name = `step ${step + 1} of ${active.plan.steps.length} (${weight} %)`;
-  const was = before.active?.phase;
-  if (was?.name === 'progressing' && was.step === step) return `${active.id} ${passed ? 'meets' : 'no longer meets'} the gate of ${name}`;
-  return was?.name === 'paused' ? `resumed ${active.id} at ${name}` : `${active.id} began ${name}`;
+  const name = `step ${step + 1} of ${active.plan.steps.length} (${weightOf(active)} %)`;
+  const was = before.active;
+  if (was?.phase.name === 'progressing' && was.phase.step === step) return describeStay(was, active, name, passed);
+  return was?.phase.name === 'paused' ? `resumed ${active.id} at ${name}` : `${active.id} began ${name}`;
+}
+
+function weightOf({ phase, plan }: Deployment): number {
+  if (phase.name !== 'progressing') return 0;
+  return phase.widenedTo ?? plan.steps[phase.step]?.weight ?? 0;
+}
+
+/** Something changed within a step. */
+function describeStay(was: Deployment, active: Deployment, name: string, passed: boolean): string {
+  if (weightOf(was) !== weightOf(active)) return `widened ${active.id} to ${weightOf(active)} %, traffic is too low for its samples`;
+  const gateIsSame = was.phase.name === 'progressing' && was.phase.passed === passed;
+  if (gateIsSame && active.warned.length > was.warned.length) return `${active.id} warns: ${active.warned.at(-1) ?? ''}`;
+  return `${active.id} ${passed ? 'meets' : 'no longer meets'} the gate of ${name}`;
 }

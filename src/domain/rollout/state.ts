@@ -1,7 +1,7 @@
 /** The state of one service, the only thing that the reducer reads and writes. */
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
-import type { Judgement } from '../analysis/judge.ts';
+import type { Judgement } from '../analysis/look.ts';
 import type { Plan } from '../planning/plan.ts';
 
 export interface Revision {
@@ -21,11 +21,18 @@ export interface QuarantinedDigest {
   readonly at: Instant;
 }
 
-export type PauseReason = 'operator' | 'deadline' | 'incident' | 'auto-rollback-disabled' | 'refused';
+export type PauseReason = 'operator' | 'deadline' | 'incident' | 'auto-rollback-disabled' | 'refused' | 'warning' | 'low-traffic';
 
 export type Phase =
   | { readonly name: 'pending' }
-  | { readonly name: 'progressing'; readonly step: number; readonly stepStartedAt: Instant; readonly passed: boolean }
+  | {
+      readonly name: 'progressing';
+      readonly step: number;
+      readonly stepStartedAt: Instant;
+      readonly passed: boolean;
+      /** Weight above the step's own, where traffic was too low for its samples; null: as planned. */
+      readonly widenedTo: number | null;
+    }
   | {
       readonly name: 'paused';
       readonly step: number;
@@ -36,6 +43,8 @@ export type Phase =
       readonly since: Instant;
       /** Part of the hold that was over when the pause began. */
       readonly heldMs: number;
+      /** Goes on by itself then; null: a person resumes it. */
+      readonly until: Instant | null;
     }
   | { readonly name: 'promoting' }
   | {
@@ -48,7 +57,7 @@ export type Phase =
       readonly revert: RevertProgress;
     };
 
-export type RollbackCause = 'sequential' | 'critical' | 'operator' | 'git';
+export type RollbackCause = 'sequential' | 'critical' | 'health' | 'deadline' | 'operator' | 'git';
 
 export type RevertProgress =
   | { readonly kind: 'pending' }
@@ -75,6 +84,9 @@ export interface Deployment {
   /** What an immediate promotion displaced, should a gateway refuse to serve it. */
   readonly replaced?: Pick<ServiceState, 'previous' | 'watch' | 'held'>;
   readonly phase: Phase;
+  /** Warnings that people were told of, and those that a person has gone on in spite of. */
+  readonly warned: readonly string[];
+  readonly overruled: readonly string[];
   /** What decided the present phase, for people and for the record. */
   readonly judgement: Judgement | null;
 }
@@ -166,7 +178,7 @@ export function canaryWeight(state: ServiceState): number {
   const phase = state.active?.phase;
   if (phase?.name === 'paused') return phase.weight;
   if (phase?.name !== 'progressing') return 0;
-  return state.active?.plan.steps[phase.step]?.weight ?? 0;
+  return phase.widenedTo ?? state.active?.plan.steps[phase.step]?.weight ?? 0;
 }
 
 /** Whether it shifts traffic and so holds one of `max_concurrent_deployments`. */
@@ -214,5 +226,6 @@ export function nextWake(state: ServiceState): Instant | null {
     candidates.push(active.phase.stepStartedAt + hold);
     if (active.startedAt !== null) candidates.push(active.startedAt + active.plan.maxTotalMs);
   }
+  if (active?.phase.name === 'paused' && active.phase.until !== null) candidates.push(active.phase.until);
   return candidates.length === 0 ? null : Math.min(...candidates);
 }

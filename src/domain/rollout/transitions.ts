@@ -1,6 +1,6 @@
 /** The moves that several phases share. Each returns the state and what must be done for it. */
 import type { Instant } from '../../base/time.ts';
-import type { Judgement } from '../analysis/judge.ts';
+import type { Judgement } from '../analysis/look.ts';
 import { withoutSteps, type Plan } from '../planning/plan.ts';
 import type { Effect } from './effect.ts';
 import {
@@ -105,6 +105,8 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
     stableWasBreaching: false,
     stableErrorRate: null,
     phase: { name: 'pending' },
+    warned: [],
+    overruled: [],
     judgement: null,
   };
   const counted = { ...state, attempts: { ...state.attempts, [digest]: attempt } };
@@ -197,7 +199,7 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
   };
   const judged = { ...deployment, judgement: order.judgement ?? deployment.judgement };
   const revert = progress.kind === 'pending' ? revertEffects(deployment, order) : [];
-  const byJudge = order.cause === 'sequential' || order.cause === 'critical';
+  const byJudge = order.cause !== 'operator' && order.cause !== 'git';
   const next = withPhase({ ...state, quarantine }, judged, phase);
   if (phase.trafficReturned && progress.kind !== 'pending') {
     const revertCommit = progress.kind === 'committed' ? progress.commit : null;
@@ -233,6 +235,8 @@ export function rollBackPromoted(state: ServiceState, order: RollbackOrder, now:
     stableWasBreaching: false,
     stableErrorRate: watch.baseErrorRate,
     phase: { name: 'pending' },
+    warned: [],
+    overruled: [],
     judgement: order.judgement,
   };
   const withoutBad = state.promoted.filter((entry) => entry.digest !== stable.digest);

@@ -5,6 +5,9 @@ import { suggestion } from '../../base/text.ts';
 import { formatDuration, writtenMinutesToMs } from '../../base/time.ts';
 import type { LlmConfig, WrittenSettings, WrittenSettingsCanary } from '../../generated/types.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
+import type { AnalysisPolicy } from './policy.ts';
+import { oneOffProblems } from './one-off.ts';
+import { policyProblems, resolvePolicy } from './resolve-policy.ts';
 
 export type Strategy = 'canary' | 'immediate';
 
@@ -24,26 +27,16 @@ export interface Step {
   readonly holdMs: number;
 }
 
-export interface Criteria {
-  /** Allowed increase over stable, as a fraction. */
-  readonly maxErrorRateIncrease: number;
-  readonly confidenceLevel: number;
-  readonly minSampleSize: number;
-  /** As a fraction, from `auto_rollback`. */
-  readonly criticalErrorRate: number;
-}
-
 /** How one service is rolled out. Frozen into each deployment. */
 export interface RolloutSettings {
   readonly strategy: Strategy;
   readonly steps: readonly Step[];
   readonly maxTotalMs: number;
-  readonly criteria: Criteria;
+  readonly policy: AnalysisPolicy;
   readonly autoRollback: boolean;
   readonly split: Split;
   /** Percent that stays on stable until promotion. */
   readonly controlGroup: number;
-  readonly blockMs: number;
 }
 
 /** What holds for the daemon as a whole. */
@@ -64,8 +57,7 @@ const defaultSettings = {
         { percentage: 75, duration_minutes: 30 },
         { percentage: 100, duration_minutes: 15 },
       ],
-      success_criteria: { max_error_rate_increase: 0.02, confidence_level: 0.95, min_sample_size: 1000 },
-      auto_rollback: { enabled: true, critical_error_rate: 0.1 },
+      auto_rollback: { enabled: true },
       max_total_duration_minutes: 180,
       traffic_split: { method: 'weighted_random', hash_key: 'user_id' },
     },
@@ -110,17 +102,25 @@ interface FoldedSettings {
   readonly blockMs: number;
 }
 
-/** `canary` at the top level means the same as `actuator.canary`; both are put in one place before layers are merged. */
+/** What stands at the top level means the same as inside `actuator.canary`; all is put in one place before layers are merged. */
 function fold(written: WrittenSettings): Partial<FoldedSettings> {
-  const interval = written.metrics?.collection_interval_seconds;
-  const inner = written.actuator?.canary ?? {};
+  const { actuator, metrics, canary: outer = {} } = written;
+  const { success_criteria, auto_rollback, statistical_validation } = written;
+  const fragments = present({ success_criteria, auto_rollback, statistical_validation });
+  const canary = mergePatch(mergePatch(actuator?.canary ?? {}, outer), fragments) as WrittenSettingsCanary;
   // A layer that writes steps and no initial percentage means its own steps, whatever a lower layer started with.
-  const canary = mergePatch(inner, written.canary ?? {}) as WrittenSettingsCanary;
   const restart = canary.steps !== undefined && canary.initial_percentage === undefined ? { initial_percentage: null } : {};
+  const interval = metrics?.collection_interval_seconds;
   return {
-    ...(written.actuator?.default_strategy === undefined ? {} : { strategy: written.actuator.default_strategy }),
-    ...(interval === undefined ? {} : { blockMs: interval * 1000 }),
+    ...present({ strategy: actuator?.default_strategy, blockMs: interval === undefined ? undefined : interval * 1000 }),
     canary: { ...canary, ...restart } as WrittenSettingsCanary,
+  };
+}
+
+/** Without members that are undefined, which would erase those of a lower layer. */
+function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 
@@ -133,24 +133,18 @@ function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']):
   const split = meanSplit(canary.traffic_split ?? {}, problems);
   const steps = meanSteps(canary, oneOff);
   const maxTotalMs = writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes);
-  problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...oneOffProblems(merged.canary, oneOff, strategy));
+  problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...policyProblems(canary));
+  problems.push(...oneOffProblems(merged.canary, oneOff, strategy));
   if (problems.length > 0) return refuse(problems);
-  const criteria = { ...defaults.success_criteria, ...canary.success_criteria };
-  const rollback = { ...defaults.auto_rollback, ...canary.auto_rollback };
+  const isClustered = split.method === 'consistent_hash' || split.stickyMs !== null;
   return ok({
     strategy: strategy as Strategy,
     steps,
     maxTotalMs,
-    criteria: {
-      maxErrorRateIncrease: criteria.max_error_rate_increase,
-      confidenceLevel: criteria.confidence_level,
-      minSampleSize: criteria.min_sample_size,
-      criticalErrorRate: rollback.critical_error_rate,
-    },
-    autoRollback: rollback.enabled,
+    policy: resolvePolicy(canary, isClustered, merged.blockMs),
+    autoRollback: canary.auto_rollback?.enabled ?? defaults.auto_rollback.enabled,
     split,
     controlGroup: meanControlGroup(canary),
-    blockMs: merged.blockMs,
   });
 }
 
@@ -238,45 +232,6 @@ function deadlineProblems(steps: readonly Step[], maxTotalMs: number): readonly 
   if (holds <= maxTotalMs) return [];
   const message = `The holds add up to ${formatDuration(holds)}, and max_total_duration_minutes ends the rollout after ${formatDuration(maxTotalMs)}; raise it or shorten the holds.`;
   return [{ code: 'plan', path: '/canary/max_total_duration_minutes', message }];
-}
-
-/** A change may choose its pace, and may be judged more strictly than settings ask, never less: it must not loosen what judges it. */
-function oneOffProblems(accepted: WrittenSettingsCanary, oneOff: LlmConfig['deployment_strategy'], strategy: string): readonly Problem[] {
-  if (oneOff === undefined) return [];
-  const defaults = defaultSettings.actuator.canary;
-  const loosened = loosenedBy(
-    oneOff,
-    { ...defaults.success_criteria, ...accepted.success_criteria },
-    accepted.auto_rollback?.enabled ?? true,
-  );
-  const problems: Problem[] = loosened.map((item) => ({
-    code: 'plan',
-    path: '/deployment_strategy',
-    message: `${item} would loosen what judges this change. Change the settings in a commit before it.`,
-  }));
-  const paced = oneOff.steps ?? oneOff.initial_percentage ?? oneOff.rollout_duration_minutes;
-  if (strategy === 'immediate' && paced !== undefined) {
-    problems.push({
-      code: 'plan',
-      path: '/deployment_strategy',
-      message: 'The strategy "immediate" has no steps and no duration; leave them out, or use "canary".',
-    });
-  }
-  return problems;
-}
-
-function loosenedBy(
-  oneOff: NonNullable<LlmConfig['deployment_strategy']>,
-  criteria: { readonly max_error_rate_increase: number; readonly min_sample_size: number },
-  autoRollback: boolean,
-): readonly string[] {
-  const { max_error_rate_increase: increase = 0, min_sample_size: samples = Infinity } = oneOff.success_criteria ?? {};
-  const found: string[] = [];
-  if (increase > criteria.max_error_rate_increase)
-    found.push(`max_error_rate_increase ${increase} (settings: ${criteria.max_error_rate_increase})`);
-  if (samples < criteria.min_sample_size) found.push(`min_sample_size ${samples} (settings: ${criteria.min_sample_size})`);
-  if (oneOff.auto_rollback === false && autoRollback) found.push('auto_rollback false (settings: true)');
-  return found;
 }
 
 function notOffered(key: string, value: string, offered: readonly string[]): Problem {

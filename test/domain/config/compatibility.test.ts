@@ -41,7 +41,6 @@ describe('a configuration that can not be served', () => {
     ['has a condition that compares text with a number', rule('task.complexity > 3'), /no such overload/],
     ['has a condition that does not parse', rule('task.complexity =='), /condition/],
     ['has an unknown template variable', { llm: { model: 'gpt-4', prompt_template: 'Hi {contxt}' } }, /\{contxt\}.*"context"/],
-    ['sets what is not in effect', { performance: { target_latency_p95_ms: 3000 } }, /not-in-effect \/performance\/target_latency_p95_ms/],
     [
       'has scoring without a model that scores',
       { quality_controls: { enable_quality_monitoring: true } },

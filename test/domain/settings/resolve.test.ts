@@ -29,9 +29,11 @@ describe('settings', () => {
     assert.equal(settings.strategy, 'canary');
     assert.deepEqual(weights(settings), [5, 25, 50, 75, 100]);
     assert.equal(settings.steps[0]?.holdMs, 15 * 60_000);
-    assert.deepEqual(settings.criteria, { maxErrorRateIncrease: 0.02, confidenceLevel: 0.95, minSampleSize: 1000, criticalErrorRate: 0.1 });
+    assert.equal(settings.policy.minSampleSize, 1000);
+    assert.equal(settings.policy.confidence, 0.95);
+    assert.equal(settings.policy.alpha, 0.05);
     assert.equal(settings.maxTotalMs, 180 * 60_000);
-    assert.equal(settings.blockMs, 10_000);
+    assert.equal(settings.policy.blockMs, 10_000);
   });
 
   it('are overridden by actuator.yaml, then the policy, then rollout.yaml, then the one-off', () => {
@@ -39,12 +41,12 @@ describe('settings', () => {
       canary: { success_criteria: { min_sample_size } },
     });
     const repository = { policy: 'p', actuator: level(1) };
-    assert.equal(resolve({ repository: { actuator: level(1) } }).criteria.minSampleSize, 1);
+    assert.equal(resolve({ repository: { actuator: level(1) } }).policy.minSampleSize, 1);
     const policies = new Map([['p', level(2)]]);
-    assert.equal(resolve({ repository, policies }).criteria.minSampleSize, 2);
-    assert.equal(resolve({ repository, policies, service: level(3) }).criteria.minSampleSize, 3);
+    assert.equal(resolve({ repository, policies }).policy.minSampleSize, 2);
+    assert.equal(resolve({ repository, policies, service: level(3) }).policy.minSampleSize, 3);
     assert.equal(
-      resolve({ repository, policies, service: level(3), oneOff: { success_criteria: { min_sample_size: 4 } } }).criteria.minSampleSize,
+      resolve({ repository, policies, service: level(3), oneOff: { success_criteria: { min_sample_size: 4 } } }).policy.minSampleSize,
       4,
     );
   });
@@ -114,7 +116,7 @@ describe('settings', () => {
     assert.match(problem({ oneOff: { success_criteria: { min_sample_size: 1 } } }), /min_sample_size 1 .*would loosen/);
     assert.match(problem({ oneOff: { auto_rollback: false } }), /auto_rollback false .*would loosen/);
     assert.equal(
-      resolve({ oneOff: { success_criteria: { min_sample_size: 2000, max_error_rate_increase: 0.01 } } }).criteria.minSampleSize,
+      resolve({ oneOff: { success_criteria: { min_sample_size: 2000, max_error_rate_increase: 0.01 } } }).policy.minSampleSize,
       2000,
     );
     assert.equal(
