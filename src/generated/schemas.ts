@@ -1419,7 +1419,7 @@ export const schemas: Readonly<Record<string, object>> = {
           bootstrap_iterations: {
             type: 'integer',
             minimum: 100,
-            maximum: 100000,
+            maximum: 20000,
             description:
               'Resamples of a reported interval; 10000 where left out. Written, it has intervals of quantiles reported by any test_method.',
           },

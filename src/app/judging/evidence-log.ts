@@ -11,6 +11,8 @@ export interface EvidenceLog {
   keep(deploymentId: string, index: number, row: BlockRow): void;
   /** Resolves when every row so far is in the store; rejects when one could not be written, which is tried again with the next. */
   flush(): Promise<void>;
+  /** The deployment has ended: no row of it comes any more. */
+  forget(deploymentId: string): void;
 }
 
 interface Waiting {
@@ -53,6 +55,10 @@ export function createEvidenceLog(store: Store, log: Log): EvidenceLog {
       flush().catch((thrown: unknown) => log.error({ error: messageOf(thrown), deployment: deploymentId }, 'evidence could not be kept'));
     },
     flush,
+    forget(deploymentId) {
+      const done = (): void => void open.delete(deploymentId);
+      flush().then(done, done);
+    },
   };
 }
 

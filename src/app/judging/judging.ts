@@ -118,12 +118,14 @@ const nothingArrived: Arrived = { arms: noPair, unusable: null };
 function arrivedOf(state: ServiceState, buckets: readonly Bucket[]): Arrived {
   const { active, stable } = state;
   if (active === null) return nothingArrived;
+  const { criteria, triggers } = active.plan.policy;
+  const judged = new Set([...criteria, ...triggers].map(({ metric }) => metric));
   let [arms, unusable]: [ArmPair, string | null] = [noPair, null];
   for (const bucket of buckets) {
     const isCanary = bucket.variant === 'canary' && bucket.digest === active.revision.digest;
     const isStable = bucket.variant === 'stable' && bucket.digest === stable?.digest;
     if (bucket.deployment_id !== active.id || (!isCanary && !isStable)) continue;
-    const sample = sampleOf(bucket);
+    const sample = sampleOf(bucket, judged);
     if (typeof sample === 'string') unusable = sample;
     else arms = addPairs(arms, isCanary ? { canary: sample, stable: noSample } : { canary: noSample, stable: sample });
   }

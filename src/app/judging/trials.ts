@@ -50,7 +50,8 @@ function key(service: string): string {
 
 /** A checkpoint that an earlier version wrote has another shape; without it the deployment is judged anew from here on. */
 function isReadable(saved: Saved): boolean {
-  return Array.isArray((saved.judge as Partial<JudgeState>).steps);
+  const { steps, drawn } = saved.judge as Partial<JudgeState>;
+  return Array.isArray(steps) && drawn !== undefined;
 }
 
 export function createTrials(store: Store, clock: Clock, log: Log): Trials {
@@ -94,6 +95,7 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       const underWay = active?.phase.name === 'progressing' || active?.phase.name === 'paused';
       if (!underWay || active.id !== trial.deploymentId) {
         trials.delete(row.service);
+        evidence.forget(trial.deploymentId);
         store.remove(key(row.service)).catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
         return;
       }

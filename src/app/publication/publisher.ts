@@ -98,6 +98,9 @@ async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceS
   if (row.event.type !== 'judged' || active === null) return null;
   const { judgement, moment } = row.event;
   const { policy, settingsDigest }: Plan = active.plan;
+  const blocks = await deps.judging.blocks(active.id, judgement.blocks);
+  // Published and dropped before, or begun anew by a person: a record that can't be judged again is none.
+  if (blocks.length < judgement.blocks) return null;
   return recordEvidence({
     code_version: deps.version,
     service: row.service,
@@ -106,7 +109,7 @@ async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceS
     judgement,
     policy,
     moment,
-    blocks: await deps.judging.blocks(active.id, judgement.blocks),
+    blocks,
   });
 }
 

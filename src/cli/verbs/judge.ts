@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { isObject } from '../../base/json.ts';
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson } from '../../base/json.ts';
+import { oneLine } from '../../base/text.ts';
 import { toIso } from '../../base/time.ts';
 import { limitBin } from '../../domain/analysis/evidence.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
@@ -70,12 +71,12 @@ function reportOf({ judgement, first }: Replayed): {
 
 function render(record: EvidenceRecord, { digest, agrees, judgement, other }: Report, settings: string | undefined): string {
   const lines = [
-    `${record.service}  ${record.deployment_id}  ${record.blocks.length} blocks, code ${record.code_version}\n`,
+    `${oneLine(record.service)}  ${oneLine(record.deployment_id)}  ${record.blocks.length} blocks, code ${oneLine(record.code_version)}\n`,
     `evidence ${digest}\n`,
-    `${agrees ? 'agrees' : 'DOES NOT AGREE'}: ${judgement.verdict}, ${judgement.reason}\n`,
+    `${agrees ? 'agrees' : 'DOES NOT AGREE'}: ${judgement.verdict}, ${oneLine(judgement.reason)}\n`,
     renderCriteria(judgement.criteria),
   ];
-  if (other !== null) lines.push(`by ${settings ?? ''}: ${other.sentence}\n`, ...other.notes.map((note) => `note: ${note}\n`));
+  if (other !== null) lines.push(`by ${settings ?? ''}: ${oneLine(other.sentence)}\n`, ...other.notes.map((note) => `note: ${note}\n`));
   return lines.join('');
 }
 

@@ -3,7 +3,7 @@ import type { Instant } from '../../base/time.ts';
 import type { BucketHistogram } from '../../generated/types.ts';
 import type { Thresholds } from './block.ts';
 import { addPacked, binOf, countOf, countsAbove, emptyHistogram, meanOf, quantileOf, squaresOf } from './histogram.ts';
-import { isQuantile, quantileMetrics, type QuantileMetric } from './metric.ts';
+import { isCustom, isQuantile, quantileMetrics, type QuantileMetric } from './metric.ts';
 import type { ArmSample } from './sample.ts';
 
 interface Spread {
@@ -32,6 +32,9 @@ export interface Baseline {
 }
 
 const halfLifeMs = 600_000;
+/** Applications may report any name: so many are watched, and one that has all but faded away makes room. */
+const mostMetrics = 50;
+const fadedAway = 1e-3;
 const slotMs = 300_000;
 const mostSlots = 288;
 /** Values that a threshold needs. */
@@ -52,8 +55,9 @@ export function addToBaseline(before: Baseline, sample: ArmSample, now: Instant)
   const factor = before.at === 0 ? 1 : 0.5 ** (Math.max(0, now - before.at) / halfLifeMs);
   const means: Record<string, Spread> = {};
   for (const [metric, spread] of Object.entries(before.means))
-    means[metric] = { ...spread, n: spread.n * factor, squares: spread.squares * factor };
+    if (spread.n * factor > fadedAway) means[metric] = { ...spread, n: spread.n * factor, squares: spread.squares * factor };
   for (const [metric, { moments }] of Object.entries(sample.means)) {
+    if (isCustom(metric) && !Object.hasOwn(means, metric) && Object.keys(means).length >= mostMetrics) continue;
     const own = { n: moments.n, mean: meanOf(moments) ?? 0, squares: squaresOf(moments) };
     const known = means[metric];
     means[metric] = known === undefined ? own : merge(known, own);
@@ -65,7 +69,7 @@ export function addToBaseline(before: Baseline, sample: ArmSample, now: Instant)
     requests: before.requests * factor + sample.requests,
     errors: before.errors * factor + sample.errors,
     means,
-    slots: addToSlots(before.slots, countsIn(sample), now),
+    slots: addToSlots(before.slots, countsIn(sample, means), now),
   };
 }
 
@@ -88,14 +92,14 @@ function faded({ zero, bins }: BucketHistogram, factor: number): BucketHistogram
   return { zero: zero * factor, bins: kept };
 }
 
-function countsIn(sample: ArmSample): Record<string, number> {
+function countsIn(sample: ArmSample, known: Baseline['means']): Record<string, number> {
   const counts: Record<string, number> = {};
   const put = (metric: string, n: number): void => {
     if (n > 0) counts[metric] = n;
   };
   put('error_rate', sample.requests);
   for (const [metric, { series }] of Object.entries(quantileMetrics)) put(metric, countOf(sample[series]));
-  for (const [metric, { moments }] of Object.entries(sample.means)) put(metric, moments.n);
+  for (const [metric, { moments }] of Object.entries(sample.means)) if (Object.hasOwn(known, metric)) put(metric, moments.n);
   return counts;
 }
 

@@ -9,8 +9,9 @@ import { shardSeries, type ArmPair, type ArmSample, type ShardSeries } from './s
 interface SeriesClusters {
   readonly canary: readonly number[];
   readonly stable: readonly number[];
-  /** Variance of the same statistic if requests were independent. */
+  /** Variance of the same statistic if requests were independent, and stable's part of it. */
   readonly independent: number;
+  readonly stableIndependent: number;
 }
 
 export type Clusters = Readonly<Partial<Record<ShardSeries, SeriesClusters>>>;
@@ -73,10 +74,13 @@ function addBlock(before: SeriesClusters | undefined, c: ArmSums, s: ArmSums): S
     canary: add(before?.canary ?? zeros(), c),
     stable: add(before?.stable ?? zeros(), s),
     independent: (before?.independent ?? 0) + h * h * (c.variance / c.n + s.variance / s.n),
+    stableIndependent: (before?.stableIndependent ?? 0) + (h * h * s.variance) / s.n,
   };
 }
 
-function effectOf({ canary, stable, independent }: SeriesClusters): number {
-  const robust = [...canary, ...stable].reduce((sum, u) => sum + u * u, 0) * (shardCount / (shardCount - 1));
-  return independent > 0 ? Math.max(1, robust / independent) : 1;
+function effectOf({ canary, stable, independent, stableIndependent }: SeriesClusters): number {
+  const robust = (sums: readonly number[]): number => sums.reduce((sum, u) => sum + u * u, 0) * (shardCount / (shardCount - 1));
+  const ratio = (variance: number, expected: number): number => (expected > 0 ? variance / expected : 1);
+  // A canary of few keys lies close to its own few keys' mean: stable, which has most of them, knows how they spread.
+  return Math.max(1, ratio(robust([...canary, ...stable]), independent), ratio(robust(stable), stableIndependent));
 }

@@ -81,8 +81,12 @@ const repeatedLooks = 1.15;
 
 /** Margin z that a step must lie below to be left; tightens with the weight that was tried. */
 export function gateZ(weight: number, policy: Pick<AnalysisPolicy, 'confidence' | 'gatePValue'>, quantile: (p: number) => number): number {
-  if (policy.gatePValue !== null) return quantile(policy.gatePValue);
-  const full = quantile(1 - policy.confidence);
+  const tiered = tieredGate(weight, quantile(1 - policy.confidence));
+  // What is asked of each gate can make one stricter, never laxer than it was.
+  return policy.gatePValue === null ? tiered : Math.min(tiered, quantile(policy.gatePValue));
+}
+
+function tieredGate(weight: number, full: number): number {
   if (weight < 25) return 0;
   if (weight < 50) return 0.304 * full;
   return weight < 75 ? 0.511 * full : repeatedLooks * full;
@@ -179,7 +183,7 @@ function verdictOf(view: MetricView, facts: Facts, policy: AnalysisPolicy, canar
   const { criterion, expected } = view;
   const { metric } = criterion;
   const name = metricName(metric);
-  if (expected === null && !criterion.required && facts.canary_samples === 0)
+  if (expected === null && !criterion.required && facts.canary_samples === 0 && facts.step_samples === 0)
     return { verdict: 'not-applicable', reason: `nobody measures ${name} here: stable had none of it lately` };
   if (isFailing(view, facts, policy, canaryRequests)) return { verdict: 'fail', reason: numbersOf(facts) };
   if (facts.step_samples === 0 && facts.gate_z !== null) return absent(view, name);
@@ -192,7 +196,8 @@ function isFailing(view: MetricView, facts: Facts, policy: AnalysisPolicy, canar
   const stepBlocks = view.evidence.sums.blocks - view.stepBase.blocks;
   const isLeaking = stepBlocks >= leastStepBlocks && (facts.step_margin_z ?? -Infinity) >= stepFailZ;
   const isBeyond = isLeaking || (facts.margin_z ?? -Infinity) >= failZ;
-  if (facts.ln_e < facts.ln_e_needed || !isBeyond || canaryRequests < leastToFail) return false;
+  // So written that a number which is none fails nothing.
+  if (!(facts.ln_e >= facts.ln_e_needed) || !isBeyond || canaryRequests / facts.design_effect < leastToFail) return false;
   return facts.effect_size === null || facts.effect_size >= policy.minEffectSize;
 }
 
@@ -213,9 +218,10 @@ function isUnderpowered({ criterion, expected }: MetricView, facts: Facts): bool
 function gated({ criterion, step }: MetricView, facts: Facts): Said {
   const { metric, margin } = criterion;
   const numbers = numbersOf(facts);
-  const limit = brokenLimit(criterion, step.canary);
+  // With all traffic on the canary stable has no value to excuse a limit by: what was learnt before stands.
+  const limit = facts.gate_z === null ? null : brokenLimit(criterion, step.canary);
   // Where stable is beyond a limit too, the change may be the cure: then only the comparison decides.
-  if (limit !== null && brokenLimit(criterion, step.stable) === null)
+  if (limit !== null && (brokenLimit(criterion, step.stable) === null || (margin === null && isFurther(limit, step))))
     return {
       verdict: 'inconclusive',
       reason: `${metricName(metric)} ${formatMetric(metric, step.canary)} in this step, beyond the limit of ${formatMetric(metric, limit)}`,
@@ -229,6 +235,11 @@ function gated({ criterion, step }: MetricView, facts: Facts): Said {
     verdict: 'inconclusive',
     reason: `not yet clear that ${metricName(metric)} stays within ${allowedText(metric, margin)}: ${numbers}`,
   };
+}
+
+/** Both are beyond the limit, and the canary further: without a margin nothing else would tell them apart. */
+function isFurther(limit: number, { canary, stable }: MetricView['step']): boolean {
+  return Math.abs((canary ?? limit) - limit) > Math.abs((stable ?? limit) - limit);
 }
 
 /** The limit that a value lies beyond; null for none, and for no value. */

@@ -62,6 +62,8 @@ export interface LookContext {
 type Found = Omit<Judgement, 'verdict' | 'detected_by' | 'metric' | 'reason' | 'remedy'>;
 type Said = Pick<Judgement, 'verdict' | 'reason'> & Partial<Pick<Judgement, 'detected_by' | 'metric' | 'remedy'>>;
 
+/** Failed requests before health is judged, where those of one key all go the same way. */
+const leastOfKeys = 30;
 /** Measurements that can't be used spoil the looks of this time. */
 const unusableMs = 60_000;
 
@@ -189,7 +191,9 @@ function decide(state: JudgeState, policy: AnalysisPolicy, context: LookContext,
 
 function healthVerdict({ health }: JudgeState, policy: AnalysisPolicy): Said | null {
   const found = policy.health === null ? 'well' : healthOf(health, policy.health.failures);
-  if (found === 'well') return null;
+  // A single client that stays on the canary and fails is no dead canary.
+  const isFew = policy.clustered && health.failed.canary.requests < leastOfKeys;
+  if (found === 'well' || isFew) return null;
   const reason = `all of ${health.failed.canary.requests} requests to the canary failed in ${health.failures} checks in a row`;
   if (found === 'dead') return { verdict: 'fail', detected_by: 'health', metric: 'error_rate', reason };
   return { verdict: 'incident', detected_by: 'health', metric: 'error_rate', reason: `${reason}, and all of stable's as well` };

@@ -45,6 +45,11 @@ export function leastForMean(metric: string): number {
   return metric === 'cost_per_request' || metric === 'tokens_per_request' ? 200 : 30;
 }
 
+/** Applications report it under a name of their own. */
+export function isCustom(metric: string): boolean {
+  return !risingIsWorse.has(metric) && !scoreMetrics.some((name) => name === metric);
+}
+
 /** For sentences. */
 export function metricName(metric: string): string {
   const names: Readonly<Record<string, string>> = {

@@ -82,25 +82,34 @@ function addShards(a: ArmSample['shards'], b: ArmSample['shards']): ArmSample['s
   return sum;
 }
 
-/** A bucket as a sample, or in one sentence what is wrong with it: what can't be is not counted, and not corrected either. */
-export function sampleOf(bucket: Bucket): ArmSample | string {
+/**
+ * A bucket as a sample, or in one sentence what is wrong with it: what can't be is not counted, and not corrected either. `wanted`: the scores
+ * that anybody asks for, since applications may report any name; left out: all.
+ */
+export function sampleOf(bucket: Bucket, wanted?: ReadonlySet<string>): ArmSample | string {
   const problem = problemOf(bucket);
   if (problem !== null) return problem;
   const errors = Object.values(bucket.errors).reduce((sum, count) => sum + count, 0);
-  const means: Record<string, Sample> = {};
-  if (bucket.cost_usd.n > 0) means['cost_per_request'] = { moments: bucket.cost_usd, histogram: bucket.cost_micro_usd ?? null };
-  if (bucket.tokens !== undefined && bucket.tokens.n > 0)
-    means['tokens_per_request'] = { moments: bucket.tokens, histogram: bucket.tokens_histogram ?? null };
-  for (const [metric, moments] of Object.entries(bucket.scores))
-    if (moments.n > 0 && isUsableName(metric)) means[metric] = { moments, histogram: bucket.score_histograms?.[metric] ?? null };
   return {
     requests: bucket.requests,
     errors,
     latency: bucket.latency_ms,
     firstToken: bucket.first_token_ms,
-    means,
+    means: meansOf(bucket, wanted),
     shards: shardsOf(bucket.shards),
   };
+}
+
+function meansOf(bucket: Bucket, wanted: ReadonlySet<string> | undefined): ArmSample['means'] {
+  const means: Record<string, Sample> = {};
+  if (bucket.cost_usd.n > 0) means['cost_per_request'] = { moments: bucket.cost_usd, histogram: bucket.cost_micro_usd ?? null };
+  if (bucket.tokens !== undefined && bucket.tokens.n > 0)
+    means['tokens_per_request'] = { moments: bucket.tokens, histogram: bucket.tokens_histogram ?? null };
+  const isMeant = (metric: string): boolean => isUsableName(metric) && wanted?.has(metric) !== false;
+  const histograms = bucket.score_histograms ?? {};
+  for (const [metric, moments] of Object.entries(bucket.scores))
+    if (moments.n > 0 && isMeant(metric)) means[metric] = { moments, histogram: histograms[metric] ?? null };
+  return means;
 }
 
 /** Rows of seven: shard, requests, errors, latency, cost, priced, tokens. */
@@ -119,15 +128,21 @@ function problemOf(bucket: Bucket): string | null {
   if (counts.some((count) => count < 0)) return 'it counts less than nothing';
   const errors = counts.slice(1).reduce((sum, count) => sum + count, 0);
   if (errors > bucket.requests) return `it counts ${errors} errors in ${bucket.requests} requests`;
-  const histograms = [bucket.latency_ms, bucket.first_token_ms, bucket.cost_micro_usd, bucket.tokens_histogram];
+  const histograms = [
+    bucket.latency_ms,
+    bucket.first_token_ms,
+    bucket.cost_micro_usd,
+    bucket.tokens_histogram,
+    ...Object.values(bucket.score_histograms ?? {}),
+  ];
   if (histograms.some((histogram) => histogram !== undefined && !isHistogram(histogram))) return 'one of its histograms is out of order';
   const moments = [bucket.cost_usd, bucket.tokens ?? newMoments(), ...Object.values(bucket.scores)];
   return moments.some(({ n, sum_squares: squares }) => n < 0 || squares < 0) ? 'one of its sums is below 0' : null;
 }
 
-/** No NaN and no infinity anywhere: JSON has neither, but a decoder may. */
+/** No NaN and no infinity anywhere: JSON has neither, but a decoder may. Nor what squared would be. */
 function isFinite(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value === 'number') return Math.abs(value) < 1e100;
   if (Array.isArray(value)) return value.every(isFinite);
   return !isObject(value) || Object.values(value).every(isFinite);
 }

@@ -65,7 +65,9 @@ function predictStep({ weight, holdMs }: Step, policy: AnalysisPolicy, traffic: 
   const canary = gathered.requests + (perSecond * least) / 1000;
   const gates = isCompared ? gatesOf(policy, traffic, share, canary, gathered.pairs) : [];
   const slowest = gates.toSorted((a, b) => b.ms - a.ms)[0] ?? { ms: null, metric: null };
-  const expected = samplesMs === null ? null : Math.max(least, slowest.ms ?? 0);
+  // What comes in the warm-up is not counted.
+  const warmUpMs = gathered.requests === 0 ? policy.warmUpMs : 0;
+  const expected = samplesMs === null ? null : Math.max(least, (slowest.ms ?? 0) + warmUpMs);
   gather(gathered, gates, perSecond, (expected ?? holdMs) / 1000);
   return {
     percentage: weight,
@@ -160,6 +162,10 @@ function warningsOf(
       `at ${requestsPerSecond ?? 0} requests/s this needs ${formatDuration(expected)}, and ${action} after ${formatDuration(plan.maxTotalMs)}: ${causeOf(plan, steps)}, or raise max_total_duration_minutes`,
     );
   }
+  if (plan.policy.clustered && steps.some(({ gate_ms: gate }) => gate !== null))
+    warnings.push(
+      'users stay with their variant, so requests count for less than one each: gates take longer than this says, and sample-size shows by how much',
+    );
   if (plan.kind === 'canary' && !plan.autoRollback)
     warnings.push('automatic rollback is disabled: a failing canary is paused, and a person must act');
   return warnings;

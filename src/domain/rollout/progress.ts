@@ -3,7 +3,7 @@ import { formatDuration, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
 import type { Effect } from './effect.ts';
 import type { ServiceEvent } from './event.ts';
-import { canaryWeight, type Deployment, type PauseReason, type ServiceState } from './state.ts';
+import { canaryWeight, type Deployment, type PauseReason, type Phase, type ServiceState } from './state.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
 
 type ProgressEvent = Extract<ServiceEvent, { type: 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' }>;
@@ -139,11 +139,17 @@ function woken(state: ServiceState, active: Deployment, now: Instant): Transitio
   return pause(state, active, order, now);
 }
 
+/** A pause that a person ends does not count towards the deadline; one that ends by itself does, or a lasting warning would never meet it. */
+function restartedAt({ startedAt }: Deployment, { reason, since, until }: Extract<Phase, { name: 'paused' }>, now: Instant): Instant {
+  if (reason === 'deadline' || startedAt === null) return now;
+  return until === null ? startedAt + (now - since) : startedAt;
+}
+
 /** Goes on with what was left of the hold; after a deadline, with a new one of the same length. */
 export function resume(state: ServiceState, active: Deployment, now: Instant): Transition {
   if (active.phase.name !== 'paused') return unchanged(state);
   const { phase } = active;
-  const startedAt = phase.reason === 'deadline' ? now : (active.startedAt ?? now) + (now - phase.since);
+  const startedAt = restartedAt(active, phase, now);
   const planned = active.plan.steps[phase.step]?.weight ?? 0;
   const widenedTo = phase.weight > planned ? phase.weight : null;
   const resumed = withPhase(

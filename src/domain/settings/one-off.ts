@@ -59,6 +59,7 @@ function loosenedBy(oneOff: NonNullable<LlmConfig['deployment_strategy']>, accep
     (key) => asked[key] !== undefined && inForce[key] !== undefined,
   );
   found.push(...replaced.map((key) => `${key}, which settings have as well,`));
+  if (asked.comparison_window_minutes !== undefined) found.push('comparison_window_minutes, by which triggers look back,');
   if (oneOff.auto_rollback === false && accepted.auto_rollback?.enabled !== false) found.push('auto_rollback false (settings: true)');
   return found;
 }

@@ -112,11 +112,14 @@ function windowOf(written: WrittenSettingsSuccessCriteria, monitoring: WrittenSe
 function criteriaOf(written: WrittenSettingsSuccessCriteria, monitoring: WrittenSettingsMonitoring): readonly Criterion[] {
   const { metrics } = monitoring;
   const required = new Set((written.required_metrics ?? []).filter(isUsableName));
-  const all = [...builtIn(written), ...customOf(written)];
+  const isLookedAt = ({ metric }: Criterion): boolean =>
+    metrics === undefined || metric === 'error_rate' || metrics.includes(metric) || required.has(metric);
+  const all = [...builtIn(written).filter(isLookedAt), ...customOf(written)];
   const missing = [...required].filter((metric) => !all.some((criterion) => criterion.metric === metric));
-  return [...all, ...missing.map((metric) => bare(metric))]
-    .filter(({ metric }) => metrics === undefined || metric === 'error_rate' || metrics.includes(metric))
-    .map((criterion) => ({ ...criterion, required: required.has(criterion.metric) }));
+  return [...all, ...missing.map((metric) => bare(metric))].map((criterion) => ({
+    ...criterion,
+    required: required.has(criterion.metric),
+  }));
 }
 
 function bare(metric: string, change: Partial<Criterion> = {}): Criterion {

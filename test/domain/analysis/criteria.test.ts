@@ -90,6 +90,13 @@ describe('a criterion', () => {
     assert.notEqual(court.look().verdict, 'pass');
   });
 
+  it('with nothing but a limit passes no canary that is further beyond it than stable', () => {
+    const policy = { ...policyOf({ custom_metrics: [{ name: 'grounding', min_value: 0.9 }] }), triggers: [] };
+
+    assert.equal(found(trial(policy, { score: 0.2, scored: 'grounding' }).judgement, 'grounding').verdict, 'inconclusive');
+    assert.equal(found(trial(policy, { score: 1.05, scored: 'grounding' }).judgement, 'grounding').verdict, 'pass');
+  });
+
   it('on an absolute error rate is not met above it', () => {
     const policy = { ...policyOf({ absolute_max_error_rate: 0.02, max_error_rate_increase: 0.2 }), triggers: [] };
 

@@ -240,6 +240,11 @@ describe('gates', () => {
 
     assert.equal(gateZ(75, strict, normalQuantile).toFixed(3), '-2.675');
     assert.equal(gateZ(5, significant, normalQuantile).toFixed(3), '-2.326');
+    // No gate gets laxer by it.
+    assert.equal(
+      gateZ(75, { confidence: 0.999, gatePValue: 0.5 }, normalQuantile),
+      gateZ(75, { confidence: 0.999, gatePValue: null }, normalQuantile),
+    );
   });
 });
 

@@ -52,6 +52,14 @@ describe('a warning', () => {
     assert.equal(phaseOf(bench.state)?.name, 'paused');
   });
 
+  it('that lasts does not put the deadline off for ever', () => {
+    const bench = aCanary(plan(false));
+    for (let i = 0; i < 11; i++) bench.take(warned(5)).after(5000).take({ type: 'woken' });
+    bench.after(6000).take({ type: 'woken' });
+
+    assert.equal(field(bench.state, 'reason'), 'deadline');
+  });
+
   it('that only alerts is said once, and holds nothing up', () => {
     const caution = { ...severe, level: 'caution', key: 'caution/error_rate/above' } as const;
     const pass = (): ServiceEvent => judged('pass', 5, { warnings: [caution] });

@@ -88,6 +88,18 @@ auto_rollback:
     assert.deepEqual(policy.health, { failures: 4, intervalMs: 15_000 });
   });
 
+  it('keeps what is required, and custom metrics, whatever monitoring lists', () => {
+    const policy = of({
+      monitoring: { metrics: ['latency_p95'] },
+      success_criteria: { required_metrics: ['quality_score'], custom_metrics: [{ name: 'grounding', min_value: 0.9 }] },
+    });
+
+    assert.deepEqual(
+      policy.criteria.map(({ metric }) => metric),
+      ['error_rate', 'latency_p95', 'quality_score', 'grounding'],
+    );
+  });
+
   it('knows requests that share a key from independent ones by the split', () => {
     const split = (traffic_split: NonNullable<WrittenSettingsCanary['traffic_split']>): boolean =>
       resolved({ service: { canary: { traffic_split } } }).clustered;
@@ -190,6 +202,10 @@ describe('a one-off', () => {
       refusal({ service, oneOff: { success_criteria: { require_statistical_significance: false } } }),
       /require_statistical_significance false/,
     );
+  });
+
+  it('can not shorten how far triggers look back', () => {
+    assert.match(refusal({ oneOff: { success_criteria: { comparison_window_minutes: 0.05 } } }), /comparison_window_minutes/);
   });
 
   it('can tighten all of them', () => {
