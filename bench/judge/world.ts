@@ -3,6 +3,7 @@
  * one of them. Seeded: the same seed is the same traffic for every judge. It is ours, and no real traffic.
  */
 import { seededRng, type Rng } from '../../src/base/random.ts';
+import { drawGamma, drawNormal } from '../../src/domain/analysis/stats/draw.ts';
 import type { SimulatedBlock } from './contender.ts';
 
 /** What the change does, as factors, and points of the error rate. */
@@ -38,14 +39,9 @@ function logGrid(low: number, high: number, step: number): Float64Array {
   return Float64Array.from({ length: bins }, (_, i) => low * Math.exp((i + 0.5) * step));
 }
 
-/** Standard normal, by Box and Muller. */
-function normal(rng: Rng): number {
-  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-}
-
-export function poisson(mean: number, rng: Rng): number {
+function poisson(mean: number, rng: Rng): number {
   if (mean <= 0) return 0;
-  if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(rng)));
+  if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * drawNormal(rng)));
   const limit = Math.exp(-mean);
   let [count, product] = [0, rng()];
   while (product > limit) {
@@ -57,7 +53,7 @@ export function poisson(mean: number, rng: Rng): number {
 
 function binomial(n: number, p: number, rng: Rng): number {
   if (n <= 0 || p <= 0) return 0;
-  if (n * p > 50 && n * (1 - p) > 50) return Math.min(n, Math.max(0, Math.round(n * p + Math.sqrt(n * p * (1 - p)) * normal(rng))));
+  if (n * p > 50 && n * (1 - p) > 50) return Math.min(n, Math.max(0, Math.round(n * p + Math.sqrt(n * p * (1 - p)) * drawNormal(rng))));
   if (p < 0.1 && n > 200) return Math.min(n, poisson(n * p, rng));
   let hits = 0;
   for (let i = 0; i < n; i++) if (rng() < p) hits++;
@@ -119,16 +115,6 @@ function find(cdf: Float64Array, u: number): number {
   return low;
 }
 
-/** Gamma by Marsaglia and Tsang, shape of 1 and more. */
-function gamma(shape: number, rng: Rng): number {
-  const d = shape - 1 / 3;
-  for (;;) {
-    const x = normal(rng);
-    const v = (1 + x / Math.sqrt(9 * d)) ** 3;
-    if (v > 0 && Math.log(1 - rng()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
-  }
-}
-
 export interface World {
   /** The next ten seconds at `weight` (a fraction). */
   next(weight: number): SimulatedBlock;
@@ -143,7 +129,7 @@ export function createWorld({ seed, rps, baseError, change, scoreDelayMinutes = 
 
   function drift(): { readonly traffic: number; readonly latency: number; readonly error: number } {
     const day = Math.sin(dayPhase + (2 * Math.PI * t) / 86_400);
-    wander = 0.995 * wander + 0.01 * normal(rng);
+    wander = 0.995 * wander + 0.01 * drawNormal(rng);
     if (burstLeft <= 0 && rng() < (0.5 * tickSeconds) / 3600) {
       burstLeft = 60 + 540 * rng();
       burstLatency = 1.5 + 1.5 * rng();
@@ -166,7 +152,7 @@ export function createWorld({ seed, rps, baseError, change, scoreDelayMinutes = 
   function qualities(n: number, factor: number): Uint32Array {
     const counts = new Uint32Array(qualityGrid.length);
     for (let i = 0; i < n; i++) {
-      const [a, b] = [gamma(8, rng), gamma(2, rng)];
+      const [a, b] = [drawGamma(8, rng), drawGamma(2, rng)];
       const bin = Math.min(99, Math.floor((a / (a + b)) * factor * 100));
       counts[bin] = (counts[bin] ?? 0) + 1;
     }

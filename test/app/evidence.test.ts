@@ -13,7 +13,7 @@ import { newHistogram, newMoments, packHistogram, recordMoment, recordValue } fr
 import { canaryWeight } from '../../src/domain/rollout/state.ts';
 import type { Bucket } from '../../src/generated/types.ts';
 import { aBucket } from '../builders/bucket.ts';
-import { normal } from '../builders/traffic.ts';
+import { drawNormal } from '../../src/domain/analysis/stats/draw.ts';
 import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } from '../support/control-plane-world.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -43,8 +43,8 @@ function measured(variant: 'canary' | 'stable', requests: number, slower: number
   const { active, stable } = world.state('a');
   const [latency, cost, costs] = [newHistogram(), newHistogram(), newMoments()];
   for (let i = 0; i < requests; i++) {
-    recordValue(latency, slower * 900 * Math.exp(0.5 * normal(rng)));
-    const price = 0.01 * Math.exp(0.5 * normal(rng));
+    recordValue(latency, slower * 900 * Math.exp(0.5 * drawNormal(rng)));
+    const price = 0.01 * Math.exp(0.5 * drawNormal(rng));
     recordValue(cost, price * 1e6);
     recordMoment(costs, price);
   }

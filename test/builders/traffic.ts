@@ -1,5 +1,6 @@
 /** Seeded requests of two variants, second by second, for tests of the judge. */
 import { seededRng, type Rng } from '../../src/base/random.ts';
+import { drawNormal } from '../../src/domain/analysis/stats/draw.ts';
 import type { Judgement } from '../../src/domain/analysis/look.ts';
 import type { AnalysisPolicy } from '../../src/domain/settings/policy.ts';
 import { aCourt, type Court, type Measured } from './judge.ts';
@@ -16,15 +17,11 @@ export interface Effect {
   readonly scored?: string | null;
 }
 
-export function normal(rng: Rng): number {
-  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-}
-
 export function requests(n: number, rng: Rng, effect: Effect = {}): Measured {
-  const list = (median: number, sd: number): number[] => Array.from({ length: n }, () => median * Math.exp(sd * normal(rng)));
+  const list = (median: number, sd: number): number[] => Array.from({ length: n }, () => median * Math.exp(sd * drawNormal(rng)));
   const errors = Array.from({ length: n }, () => rng()).filter((u) => u < 0.01 + (effect.error ?? 0)).length;
   const metric = effect.scored === undefined ? 'quality_score' : effect.scored;
-  const score = (): number => Math.min(1, Math.max(0, (0.8 + 0.1 * normal(rng)) * (effect.score ?? 1)));
+  const score = (): number => Math.min(1, Math.max(0, (0.8 + 0.1 * drawNormal(rng)) * (effect.score ?? 1)));
   return {
     requests: n,
     errors,

@@ -5,6 +5,7 @@
 import type { Rng } from '../../base/random.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { higherIsWorse } from './metric.ts';
+import { drawNormal } from './stats/draw.ts';
 import { lnNormalMixture } from './stats/sequential.ts';
 
 export interface AbTestSettings {
@@ -115,7 +116,7 @@ function topTwo(state: AbTestState, { metric }: AbTestSettings, rng: Rng): reado
     sd: Math.sqrt(Math.max(0, squares / Math.max(1, freedom)) / n),
   }));
   for (let i = 0; i < draws; i++) {
-    const values = posteriors.map(({ mean, sd }) => sign * (mean + sd * normalDraw(rng)));
+    const values = posteriors.map(({ mean, sd }) => sign * (mean + sd * drawNormal(rng)));
     const index = values.indexOf(Math.max(...values));
     best[index] = (best[index] ?? 0) + 1;
   }
@@ -127,10 +128,6 @@ function topTwo(state: AbTestState, { metric }: AbTestSettings, rng: Rng): reado
     const spare = certain >= 0 && certain !== i ? 1 / (won.length - 1) : 0;
     return (1 - challengeShare) * p + challengeShare * (certain >= 0 ? spare : challenged);
   });
-}
-
-function normalDraw(rng: Rng): number {
-  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 }
 
 export interface AbTestVerdict {

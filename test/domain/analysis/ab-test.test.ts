@@ -10,7 +10,7 @@ import {
   type AbTestSettings,
   type AbTestVerdict,
 } from '../../../src/domain/analysis/ab-test.ts';
-import { normal } from '../../builders/traffic.ts';
+import { drawNormal } from '../../../src/domain/analysis/stats/draw.ts';
 
 const settings: AbTestSettings = {
   arms: ['conservative', 'balanced', 'creative'],
@@ -36,7 +36,7 @@ function run(lifts: readonly number[], change: Partial<AbTestSettings>, seed: nu
   for (let minute = 1; minute <= 60 && verdict.verdict === 'running'; minute++) {
     const drift = 0.1 * Math.sin(minute / 8);
     const blocks = shares.map((share, arm) => {
-      const values = Array.from({ length: Math.round(300 * share) }, () => 0.7 + drift + (lifts[arm] ?? 0) + 0.12 * normal(rng));
+      const values = Array.from({ length: Math.round(300 * share) }, () => 0.7 + drift + (lifts[arm] ?? 0) + 0.12 * drawNormal(rng));
       const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
       return { n: values.length, mean, squares: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) };
     });

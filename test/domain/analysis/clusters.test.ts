@@ -4,7 +4,7 @@ import { seededRng, type Rng } from '../../../src/base/random.ts';
 import { reweigh } from '../../../src/domain/analysis/judge.ts';
 import { checkTraffic } from '../../../src/domain/analysis/traffic-check.ts';
 import { aCourt, aPolicy, type Measured } from '../../builders/judge.ts';
-import { normal } from '../../builders/traffic.ts';
+import { drawNormal } from '../../../src/domain/analysis/stats/draw.ts';
 
 const policy = aPolicy({ success_criteria: { min_sample_size: 50 } }, { triggers: [], health: null });
 
@@ -21,7 +21,7 @@ function users(rng: Rng): readonly User[] {
   return Array.from({ length: 400 }, (_, index) => ({
     shard: Math.floor(rng() * 64),
     share: 1 / (index + 1),
-    cost: 0.01 * Math.exp(1.2 * normal(rng)),
+    cost: 0.01 * Math.exp(1.2 * drawNormal(rng)),
     fails: rng() < 0.1 ? 0.2 : 0.002,
   }));
 }
@@ -34,7 +34,7 @@ function draw(group: readonly User[], n: number, rng: Rng): Measured {
   for (let i = 0; i < n; i++) {
     let at = rng() * all;
     const user = group.find((one) => (at -= one.share) <= 0) ?? group[0]!;
-    const [cost, error] = [user.cost * Math.exp(0.2 * normal(rng)), rng() < user.fails ? 1 : 0];
+    const [cost, error] = [user.cost * Math.exp(0.2 * drawNormal(rng)), rng() < user.fails ? 1 : 0];
     const row = rows.get(user.shard) ?? [user.shard, 0, 0, 0, 0, 0, 0];
     rows.set(user.shard, [user.shard, row[1] + 1, row[2] + error, 0, row[4] + cost, row[5] + 1, 0]);
     costs.push(cost);

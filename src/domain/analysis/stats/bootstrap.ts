@@ -1,6 +1,7 @@
 /** Percentile bootstrap (Efron, 1979) of means and quantiles, on classes instead of values, so that its cost does not grow with the traffic. */
 import type { Rng } from '../../../base/random.ts';
 import type { Interval } from './classical.ts';
+import { drawGamma, drawPoisson } from './draw.ts';
 
 /** A value and how often it was seen; rising. */
 export interface Class {
@@ -33,7 +34,7 @@ export function quantileDraw(classes: readonly Class[], q: number, rng: Rng): Dr
   for (const { count } of classes) cumulative.push((n += count));
   const k = Math.max(1, Math.ceil(q * n));
   return () => {
-    const [x, y] = [gamma(k, rng), gamma(n - k + 1, rng)];
+    const [x, y] = [drawGamma(k, rng), drawGamma(n - k + 1, rng)];
     const rank = (x / (x + y)) * n;
     const index = cumulative.findIndex((total) => total >= rank);
     return classes.at(index)?.value ?? 0;
@@ -48,7 +49,7 @@ export function meanDraw(classes: readonly Class[], rng: Rng): Draw {
   return () => {
     let [n, sum] = [0, 0];
     for (const { value, count } of merged) {
-      const weight = poisson(count, rng);
+      const weight = drawPoisson(count, rng);
       n += weight;
       sum += weight * value;
     }
@@ -65,30 +66,4 @@ function merge(classes: readonly Class[], most: number): readonly Class[] {
     const count = part.reduce((sum, one) => sum + one.count, 0);
     return { value: part.reduce((sum, one) => sum + one.value * one.count, 0) / count, count };
   });
-}
-
-function normal(rng: Rng): number {
-  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-}
-
-/** Knuth's below 30, the normal approximation above. */
-function poisson(mean: number, rng: Rng): number {
-  if (mean >= 30) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(rng)));
-  const limit = Math.exp(-mean);
-  let [count, product] = [0, rng()];
-  while (product > limit) {
-    count++;
-    product *= rng();
-  }
-  return count;
-}
-
-/** Of shape 1 and more (Marsaglia and Tsang, 2000). */
-function gamma(shape: number, rng: Rng): number {
-  const d = shape - 1 / 3;
-  for (;;) {
-    const x = normal(rng);
-    const v = (1 + x / Math.sqrt(9 * d)) ** 3;
-    if (v > 0 && Math.log(1 - rng()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
-  }
 }
