@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { compile } from 'json-schema-to-typescript';
 import { format } from 'prettier';
+import { renderStateDiagram } from './state-diagram.ts';
 import { renderReference, type SchemaNode } from './reference.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -82,6 +83,7 @@ const outputs: readonly (readonly [string, string])[] = [
   ['src/generated/types.ts', await types()],
   ['src/generated/schemas.ts', await embedded()],
   ['docs/reference/configuration.md', renderReference(schemas)],
+  ['docs/reference/lifecycle.md', renderStateDiagram()],
 ];
 
 const drifted: string[] = [];

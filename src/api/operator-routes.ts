@@ -1,10 +1,15 @@
 /** What people and their tools call. Paths are those of the guide (4.2, 7). */
 import type { FastifyInstance } from 'fastify';
+import { sha256Hex } from '../base/hash.ts';
 import { toIso } from '../base/time.ts';
 import { deploy } from '../app/commands/deploy.ts';
-import { pauseDeployment, resumeDeployment, rollBackDeployment } from '../app/commands/operate.ts';
+import { approve, turnDown } from '../app/commands/approvals.ts';
+import { operate } from '../app/commands/operate.ts';
+import { orders, type OrderName } from '../app/commands/orders.ts';
+import { rollBackDeployment } from '../app/commands/roll-back.ts';
 import { withoutMoment } from '../app/publication/render.ts';
 import { viewService, type ServiceView } from '../app/queries/service-view.ts';
+import type { ServiceState } from '../domain/rollout/state.ts';
 import { actorOf, checkedBody, sendProblems, sendResult, type ApiDeps } from './routing.ts';
 
 const base = '/api/v1/actuator';
@@ -60,19 +65,13 @@ function addRecords(api: FastifyInstance, deps: ApiDeps): void {
     return view;
   });
   api.get<{ Params: { id: string } }>(`${base}/rollback/status/:id`, { config: { role: 'viewer' } }, async (request, reply) => {
-    const id = request.params.id.replace(/^rollback-/, '');
-    const state = engine.states().find((candidate) => candidate.active?.id === id || candidate.last?.id === id);
-    const phase = state?.active?.id === id ? state.active.phase.name : state?.last?.phase;
-    if (state === undefined || (phase !== 'rolling-back' && phase !== 'rolled-back')) {
-      return sendProblems(reply, 404, [{ code: 'not-found', message: `There is no rollback of ${id}.` }]);
-    }
-    return {
-      rollback_id: `rollback-${id}`,
-      deployment_id: id,
-      service: state.service,
-      status: phase === 'rolled-back' ? 'completed' : 'in_progress',
-      revert_commit: state.last?.id === id ? state.last.revertCommit : null,
-    };
+    const status = rollbackStatus(engine.states(), request.params.id.replace(/^rollback-/, ''));
+    return (
+      status ??
+      sendProblems(reply, 404, [
+        { code: 'not-found', message: `There is no rollback of ${request.params.id} under way, nor as the last of its service.` },
+      ])
+    );
   });
   api.get<{ Querystring: { after?: string } }>(`${base}/events`, { config: { role: 'viewer' } }, async (request) => {
     const after = Math.max(0, Number(request.query.after ?? 0) || 0);
@@ -92,6 +91,22 @@ function addRecords(api: FastifyInstance, deps: ApiDeps): void {
   });
 }
 
+const rollbackWords: Readonly<Record<string, string>> = {
+  'rolling-back': 'in_progress',
+  recovering: 'in_progress',
+  'rolled-back': 'completed',
+  held: 'held',
+};
+
+function rollbackStatus(states: readonly ServiceState[], id: string): object | null {
+  const state = states.find(({ active, last }) => active?.id === id || last?.id === id);
+  const phase = state?.active?.id === id ? state.active.phase.name : state?.last?.phase;
+  const status = rollbackWords[phase ?? ''];
+  if (state === undefined || status === undefined) return null;
+  const revertCommit = state.last?.id === id ? state.last.revertCommit : null;
+  return { rollback_id: `rollback-${id}`, deployment_id: id, service: state.service, status, phase, revert_commit: revertCommit };
+}
+
 function addCommands(api: FastifyInstance, deps: ApiDeps): void {
   const { engine, reconciler } = deps.controlPlane;
   api.post(`${base}/deploy`, { config: { role: 'operator' } }, async (request, reply) => {
@@ -99,24 +114,46 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
     if (body === undefined) return;
     return sendResult(reply, await deploy(deps.deploy, body, actorOf(request)), 202);
   });
-  api.post(`${base}/rollback`, { config: { role: 'operator' } }, async (request, reply) => {
+  api.post(`${base}/rollback`, { config: { role: 'viewer' } }, async (request, reply) => {
     const body = await checkedBody(deps, 'rollback-request', request, reply);
-    if (body === undefined) return;
-    const result = await rollBackDeployment(engine, body, actorOf(request));
+    if (body === undefined || request.caller === null) return;
+    if (request.caller.role === 'viewer')
+      return sendProblems(reply, 403, [{ code: 'forbidden', message: 'A rollback needs the role operator or approver.' }]);
+    const result = await rollBackDeployment({ ...deps, engine, reconciler, read: deps.deploy.read }, body, request.caller);
     return sendResult(
       reply,
-      result.ok ? { ok: true, value: { ...result.value, rollback_id: `rollback-${result.value.deployment_id}` } } : result,
+      result.ok ? { ok: true, value: { ...result.value, rollback_id: `rollback-${result.value.deployment_id ?? ''}` } } : result,
       202,
     );
   });
-  api.post(`${base}/pause`, { config: { role: 'operator' } }, async (request, reply) => {
-    const body = await checkedBody(deps, 'deployment-command', request, reply);
-    if (body !== undefined) return sendResult(reply, await pauseDeployment(engine, body, actorOf(request)), 200);
+  for (const [name, { role }] of Object.entries(orders)) {
+    api.post(`${base}/${name}`, { config: { role } }, async (request, reply) => {
+      const body = await checkedBody(deps, 'operator-command', request, reply);
+      if (body === undefined) return;
+      const result = await operate({ engine, clock: deps.clock }, name as OrderName, body, actorOf(request));
+      // What left quarantine is on the branch still: it is looked at anew.
+      if (result.ok && name === 'retry') deps.controlPlane.poll();
+      return sendResult(reply, result, 200);
+    });
+  }
+  api.post(`${base}/keys`, { config: { role: 'admin' } }, async (request, reply) => {
+    const body = await checkedBody(deps, 'key-request', request, reply);
+    if (body === undefined) return;
+    const key = deps.newKey();
+    await deps.store.addApiKey(sha256Hex(key), body);
+    // Shown once: the store keeps its hash.
+    return reply.code(201).send({ ...body, key });
   });
-  api.post(`${base}/resume`, { config: { role: 'operator' } }, async (request, reply) => {
-    const body = await checkedBody(deps, 'deployment-command', request, reply);
-    if (body !== undefined) return sendResult(reply, await resumeDeployment(engine, body, actorOf(request)), 200);
-  });
+  for (const [name, order] of [
+    ['approve', approve],
+    ['reject', turnDown],
+  ] as const) {
+    api.post(`${base}/${name}`, { config: { role: 'approver' } }, async (request, reply) => {
+      const body = await checkedBody(deps, 'approval-request', request, reply);
+      if (body === undefined) return;
+      return sendResult(reply, await order({ engine, clock: deps.clock, people: deps.controlPlane.people }, body, actorOf(request)), 200);
+    });
+  }
   api.post<{ Querystring: { accept?: string } }>(`${base}/resync`, { config: { role: 'admin' } }, async (request, reply) => {
     const commit = request.query.accept ?? '';
     if (!/^[0-9a-f]{40}$/.test(commit))

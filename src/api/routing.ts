@@ -17,6 +17,8 @@ export interface ApiDeps {
   readonly log: Log;
   readonly term: number;
   readonly version: string;
+  /** An API key that nobody has yet. */
+  readonly newKey: () => string;
   readonly check: (schema: keyof SchemaTypes, value: unknown) => readonly Problem[];
 }
 

@@ -6,6 +6,7 @@ import type { Problem } from '../base/problem.ts';
 import type { Log } from '../ports/log.ts';
 import type { Role } from '../ports/store.ts';
 import { addEvidenceRoutes } from './evidence-routes.ts';
+import { addHistoryRoutes } from './history-routes.ts';
 import { addGatewayRoutes } from './gateway-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
@@ -29,13 +30,15 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   addOperatorRoutes(api, deps);
   addTrafficRoutes(api, deps);
   addEvidenceRoutes(api, deps);
+  addHistoryRoutes(api, deps);
   addGatewayRoutes(api, deps);
   return api;
 }
 
 const ranks: Readonly<Record<Role, readonly Role[]>> = {
-  viewer: ['viewer', 'operator', 'admin'],
+  viewer: ['viewer', 'operator', 'approver', 'admin'],
   operator: ['operator', 'admin'],
+  approver: ['approver', 'admin'],
   admin: ['admin'],
   gateway: ['gateway'],
 };

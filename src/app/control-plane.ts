@@ -6,17 +6,23 @@ import { resolveDaemonSettings, type DaemonSettings } from '../domain/settings/r
 import type { DocumentReader } from '../domain/config/document.ts';
 import type { LookContext } from '../domain/analysis/look.ts';
 import type { ServiceState } from '../domain/rollout/state.ts';
+import type { Person } from '../domain/safety/gates.ts';
+import type { NextTime } from '../domain/safety/windows.ts';
 import type { Acknowledgement, AssignmentServing, BucketBatch } from '../generated/types.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { HealthProbe } from '../ports/health-probe.ts';
 import type { Log } from '../ports/log.ts';
 import type { Notifier } from '../ports/notifier.ts';
 import type { ConfigurationRepository, ConfigurationWriter, StatusBranch } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
-import { runEffect } from './engine/effects.ts';
+import { settleEffects } from './engine/effects.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import type { DeployDeps } from './commands/deploy.ts';
 import { createFollowUp, type FollowUp } from './engine/follow-up.ts';
+import { createGatekeeping, type Gatekeeping } from './engine/gatekeeping.ts';
 import { createAssignmentSource, type AssignmentSource } from './fleet/assignments.ts';
 import { createFleet, leaseMessage, type Fleet, type GatewayView, type StreamMessage } from './fleet/fleet.ts';
+import { endCostlyMirrors } from './intake/mirror-cost.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
 import { createQualityWatch } from './intake/quality-watch.ts';
 import { drawnIn } from './intake/trial-traffic.ts';
@@ -25,6 +31,7 @@ import { warnOfForecast } from './judging/forecast.ts';
 import { createJudging, type Judging } from './judging/judging.ts';
 import { createPublisher } from './publication/publisher.ts';
 import { createTrafficReport, type TrafficReport } from './publication/traffic-report.ts';
+import { createRecovery, type Recovery } from './recovery/recovery.ts';
 import { createLoader } from './reconcile/loader.ts';
 import { createReconciler, type Reconciler } from './reconcile/reconciler.ts';
 import { createWorker, type Worker } from './retry.ts';
@@ -35,6 +42,9 @@ export interface ControlPlaneDeps {
   readonly writer: ConfigurationWriter;
   readonly branch: StatusBranch;
   readonly notifier: Notifier;
+  readonly probe: HealthProbe;
+  readonly nextTime: NextTime;
+  readonly mergeYaml: DeployDeps['mergeYaml'];
   readonly read: DocumentReader;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -58,6 +68,10 @@ export interface ControlPlane {
   readonly spending: Spending;
   readonly fleet: Fleet;
   readonly reconciler: Reconciler;
+  readonly recovery: Recovery;
+  readonly gatekeeping: Gatekeeping;
+  /** Who is who, by the settings in force. */
+  readonly people: () => readonly Person[];
   readonly version: string;
   start(): Promise<void>;
   /** Looks at the repository now, or once more if it is looking already. */
@@ -81,24 +95,6 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const parts = assemble(deps);
   const { engine, judging, intake, spending, fleet, followUp, workers } = parts;
 
-  async function start(): Promise<void> {
-    await engine.load();
-    await judging.load();
-    await intake.load();
-    await spending.load(engine.states().map(({ service }) => service));
-    await parts.reconciler.restore();
-    fleet.restore(JSON.parse((await deps.store.get('gateways')) ?? '[]') as GatewayView[]);
-    engine.onTransition((notice) => {
-      followUp.after(notice);
-      parts.quietly(warnOfForecast({ ...deps, judging }, notice));
-      if (notice.pending.length > 0) workers.effects.runNow();
-      workers.publisher.wake();
-    });
-    for (const state of engine.states()) followUp.resume(state);
-    await followUp.grantSlots();
-    for (const worker of Object.values(workers)) worker.runNow();
-  }
-
   return {
     engine,
     judging,
@@ -106,12 +102,17 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     spending,
     fleet,
     reconciler: parts.reconciler,
+    recovery: parts.recovery,
+    gatekeeping: parts.gatekeeping,
+    people: () => parts.settings.daemon.people,
     version: deps.version,
-    start,
+    start: () => start(deps, parts),
     poll: () => workers.poller.runNow(),
     async tick() {
       for (const data of spending.changed()) fleet.announce({ event: 'spending', data });
       await judging.tick();
+      await endCostlyMirrors(engine, intake);
+      await parts.recovery.tick();
       await followUp.catchUp();
       if (parts.trafficReport.isDue()) workers.publisher.wake();
       await followUp.grantSlots();
@@ -137,6 +138,25 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       await Promise.all(Object.values(workers).map((worker) => worker.stop()));
     },
   };
+}
+
+async function start(deps: ControlPlaneDeps, parts: Parts): Promise<void> {
+  const { engine, judging, fleet, followUp, workers } = parts;
+  await engine.load();
+  await judging.load();
+  await parts.intake.load();
+  await parts.spending.load(engine.states().map(({ service }) => service));
+  await parts.reconciler.restore();
+  fleet.restore(JSON.parse((await deps.store.get('gateways')) ?? '[]') as GatewayView[]);
+  engine.onTransition((notice) => {
+    followUp.after(notice);
+    parts.quietly(warnOfForecast({ ...deps, judging }, notice));
+    if (notice.pending.length > 0) workers.effects.runNow();
+    workers.publisher.wake();
+  });
+  for (const state of engine.states()) followUp.resume(state);
+  await followUp.grantSlots();
+  for (const worker of Object.values(workers)) worker.runNow();
 }
 
 async function connectGateway(
@@ -166,6 +186,8 @@ interface Parts {
   readonly fleet: Fleet;
   readonly assignments: AssignmentSource;
   readonly reconciler: Reconciler;
+  readonly recovery: Recovery;
+  readonly gatekeeping: Gatekeeping;
   readonly followUp: FollowUp;
   /** Takes care of a failure in work that nobody waits for. */
   readonly quietly: (work: Promise<unknown>) => void;
@@ -203,7 +225,8 @@ function assemble(deps: ControlPlaneDeps): Parts {
       else log.error({ error: messageOf(thrown) }, 'an event could not be taken in');
     });
   };
-  const followUp = createFollowUp({ engine, judging, fleet, assignments, clock, term, settings: () => settings.daemon, quietly });
+  const gatekeeping = createGatekeeping({ engine, judging, fleet, clock, nextTime: deps.nextTime, settings: () => settings.daemon });
+  const followUp = createFollowUp({ engine, fleet, assignments, clock, term, gatekeeping, quietly });
   return {
     engine,
     judging,
@@ -214,6 +237,8 @@ function assemble(deps: ControlPlaneDeps): Parts {
     quietly,
     reconciler,
     followUp,
+    gatekeeping,
+    recovery: createRecovery({ engine, judging, fleet, clock, probe: deps.probe }),
     settings,
     trafficReport,
     workers: createWorkers(deps, engine, judging, reconciler, trafficReport),
@@ -262,7 +287,7 @@ function createWorkers(
   return {
     poller,
     publisher: createWorker({ ...background, name: 'publication' }, publish),
-    effects: createWorker({ ...background, name: 'effects' }, () => settleEffects(deps, engine, () => poller.runNow())),
+    effects: createWorker({ ...background, name: 'effects' }, () => settleEffects({ ...deps, engine, onWritten: () => poller.runNow() })),
   };
 }
 
@@ -272,7 +297,6 @@ async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: 
   if (state === undefined) return;
   if (!answer.applied)
     deps.log.error({ gateway: answer.gateway, service: answer.service, problems: answer.problems }, 'a gateway refused its assignment');
-  await followUp.checkApplied(state);
   const isAboutTheNew = fleet.hasServed(answer.gateway, answer.service) || state.active?.base === null;
   if (!answer.applied && answer.term === deps.term && isAboutTheNew) {
     await engine.dispatch(
@@ -281,18 +305,6 @@ async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: 
       'actuator',
     );
   }
-}
-
-/** All that is pending, one after the other; the first failure ends the pass, and the worker comes back. */
-async function settleEffects(deps: ControlPlaneDeps, engine: Engine, onWritten: () => void): Promise<void> {
-  let failure: unknown;
-  for (const pending of await deps.store.pendingEffects()) {
-    try {
-      await runEffect({ ...deps, engine, onWritten }, pending);
-    } catch (thrown) {
-      // One that can't be done now must not hold up those of other services.
-      failure ??= thrown;
-    }
-  }
-  if (failure !== undefined) throw failure as Error;
+  // After the refusal: where it can still stop a promotion it must.
+  await followUp.checkApplied(engine.state(answer.service) ?? state);
 }

@@ -28,6 +28,7 @@ export type ProblemCode =
   | 'cost-budget'
   | 'template-variable'
   | 'plan'
+  | 'safety'
   | 'unsafe-tree'
   | 'gateway-refused'
   | 'not-found'

@@ -42,7 +42,9 @@ interface DeploymentStatus {
   readonly commit: string;
   readonly digest: string;
   readonly step: { readonly number: number; readonly of: number } | null;
-  readonly steps: readonly { readonly percentage: number }[];
+  readonly strategy: string;
+  readonly chosen_because: { readonly change: string; readonly paths: readonly string[] } | null;
+  readonly steps: readonly { readonly percentage: number; readonly name: string }[];
   readonly hold_ends_at: string | null;
   readonly judgement: {
     readonly verdict: string;
@@ -96,9 +98,11 @@ function renderDeployment(deployment: DeploymentStatus, line: Line, paint: Paint
       `${deployment.step.number}/${deployment.step.of} (${deployment.current_percentage} %)${holdText(deployment.hold_ends_at, now)}`,
     );
     const bar = deployment.steps.map((step, index) =>
-      index + 1 === deployment.step?.number ? paint('cyan', `[${step.percentage}]`) : `${step.percentage}`,
+      index + 1 === deployment.step?.number ? paint('cyan', `[${step.name}]`) : step.name,
     );
-    text += line('  Plan', `${bar.join(' -> ')} %`);
+    text += line('  Plan', `${deployment.strategy}: ${bar.join(' -> ')}`);
+    const { chosen_because: chosen } = deployment;
+    if (chosen !== null) text += line('  Chosen', `for ${chosen.change}: ${oneLine(chosen.paths.join(', '), 150)}`);
   }
   const { judgement } = deployment;
   if (judgement === null) return text;

@@ -32,6 +32,8 @@ const settings = `actuator:
     max_total_duration_minutes: 3m
     success_criteria: { max_error_rate_increase: 0.02, confidence_level: 0.95, min_sample_size: 30 }
     auto_rollback: { enabled: true, critical_error_rate: 0.10 }
+recovery_validation:
+  validation_duration_minutes: 3s
 metrics:
   collection_interval_seconds: 1
 `;

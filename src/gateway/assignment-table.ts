@@ -34,6 +34,8 @@ export interface Choice {
   readonly identity: RequestIdentity;
   readonly scorer: Scorer | null;
   readonly load: Load;
+  /** Gets a copy of the request; null: nobody does. */
+  readonly mirrorTo: ServedVariant | null;
   /** Of stable: a canary changes no limit of the service before it is promoted. */
   readonly dailyBudgetUsd: number | null;
 }
@@ -52,6 +54,8 @@ export interface AssignmentTable {
 }
 
 export interface TableDeps {
+  /** Name of this gateway. */
+  readonly gateway: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly rng: Rng;
   /** Milliseconds of a clock that never goes back. */
@@ -90,8 +94,12 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
       const stable = variants.at(-1) ?? variants[0];
       const now = deps.now();
       const common = { service, scorer, load, dailyBudgetUsd: stable.costControls.daily_budget_usd };
-      if (variants.length === 1 || now >= leaseUntil) return { ...common, variant: stable, identity: anonymous };
-      return { ...common, ...divide(entry, source, now, deps.rng) };
+      if (variants.length === 1 || now >= leaseUntil) return { ...common, mirrorTo: null, variant: stable, identity: anonymous };
+      const { mirror, canary_gateways: batch } = entry.assignment;
+      if (batch != null)
+        return { ...common, mirrorTo: null, variant: batch.includes(deps.gateway) ? variants[0] : stable, identity: anonymous };
+      if (mirror == null) return { ...common, mirrorTo: null, ...divide(entry, source, now, deps.rng) };
+      return { ...common, mirrorTo: deps.rng() * 100 < mirror ? variants[0] : null, variant: stable, identity: anonymous };
     },
     renewLease: (until) => {
       leaseUntil = until;

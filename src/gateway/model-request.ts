@@ -14,6 +14,7 @@ import type { Body, Endpoint } from './endpoints.ts';
 import { sendRefusal, type Refusal } from './failure.ts';
 import type { ProviderClient } from './http/client.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Mirror } from './mirror.ts';
 import { applyTemplate, outgoing } from './outgoing.ts';
 import type { Outcome, Recorder } from './recorder.ts';
 import type { RequestIds } from './request-id.ts';
@@ -31,6 +32,7 @@ export interface ModelRequestDeps {
   readonly ids: RequestIds;
   readonly ledger: SpendingLedger;
   readonly scoring: Scoring;
+  readonly mirror: Mirror;
   readonly bodies: BodyReader;
   readonly rng: Rng;
   /** Processes that share the limits of this gateway. */
@@ -71,6 +73,7 @@ export async function serveModelRequest(
   const { route, skipped } = chooseRoute(variant, () => conditionInput(endpoint, source));
   if (skipped > 0) deps.metrics.rulesSkipped(service, skipped);
   const job = { endpoint, choice: choice.value, route, source, startedAt };
+  deps.mirror.copy(job, request);
   load.inFlight++;
   try {
     await forward(deps, job, request, response);

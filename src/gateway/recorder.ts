@@ -22,6 +22,8 @@ export interface BucketKey {
   readonly generation: number | null;
   readonly model: string;
   readonly route: string;
+  /** Copies of stable's requests, whose answers nobody gets. */
+  readonly isMirrored?: boolean;
 }
 
 /** How a request ended. */
@@ -233,6 +235,7 @@ function pack(key: BucketKey, bucket: OpenBucket): Bucket {
     generation: key.generation,
     model: key.model,
     route: key.route,
+    ...(key.isMirrored === true ? { mirrored: true } : {}),
     requests: bucket.requests,
     errors: bucket.errors,
     recovered: bucket.recovered,

@@ -88,10 +88,21 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
   const { serving } = variant;
   const template = serving.prompt_template === null ? null : parseTemplate(serving.prompt_template);
   if (template?.ok === false) problems.push(...template.error.map((message) => `${variant.name}: ${message}`));
+  // Users are on stable only, so all that such a canary answers are copies.
+  const copies = variant.name === 'canary' && assignment.mirror != null ? { isMirrored: true } : {};
   const route = (name: string, condition: Condition | null, modelName: string, parameters: ServedRoute['parameters']): ServedRoute => {
     const model = modelOf(modelName, serving, environment, problems);
     const { service, deployment_id: deploymentId, generation } = assignment;
-    const series = { service, variant: variant.name, digest: variant.digest, deploymentId, generation, model: modelName, route: name };
+    const series = {
+      service,
+      variant: variant.name,
+      digest: variant.digest,
+      deploymentId,
+      generation,
+      model: modelName,
+      route: name,
+      ...copies,
+    };
     const revision = `${variant.commit.slice(0, 12)}+${shortDigest(variant.digest)}`;
     const replyHeaders = Object.entries({
       'x-actuator-service': service,

@@ -223,7 +223,10 @@ class Attempt implements ExchangeHandler {
 /** Other characters could be read as something else by the provider. */
 const printable = /^[ -~]*$/;
 
-function providerRequest({ model, path, body, timeoutMs }: UpstreamOrder, request: IncomingMessage): ProviderRequest {
+export function providerRequest(
+  { model, path, body, timeoutMs }: Pick<UpstreamOrder, 'model' | 'path' | 'body' | 'timeoutMs'>,
+  request: IncomingMessage,
+): ProviderRequest {
   // None of them can be one of the configuration's: the schema keeps those names from it.
   let headers = model.headerText;
   for (const name of forwardedHeaders) {

@@ -17,6 +17,30 @@ export const schemas: Readonly<Record<string, object>> = {
       problems: { type: 'array', maxItems: 50, items: { type: 'string', maxLength: 1000 }, description: 'Why it was refused.' },
     },
   },
+  'approval-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'approval-request',
+    title: 'ApprovalRequest',
+    description: 'POST /api/v1/actuator/approve and /reject.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
+      deployment_id: { type: 'string', maxLength: 100, description: 'Deployment; refused when another one is in force.' },
+      approver: {
+        type: 'string',
+        maxLength: 200,
+        description: 'Name or address of the approver; must be the one that the API key belongs to.',
+      },
+      comment: { type: 'string', minLength: 1, maxLength: 500, description: 'approve: what the approver has to say.' },
+      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'reject: why.' },
+      digest: {
+        type: 'string',
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description: 'approve: what was reviewed; refused when something else waits by now.',
+      },
+    },
+  },
   assignment: {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'assignment',
@@ -37,6 +61,16 @@ export const schemas: Readonly<Record<string, object>> = {
         maxItems: 2,
         description: 'Canary first, stable last; weights add up to 100.',
         items: { $ref: '#/$defs/variant' },
+      },
+      mirror: {
+        anyOf: [{ type: 'number', exclusiveMinimum: 0, maximum: 100 }, { type: 'null' }],
+        description:
+          "Percent of stable's requests that are copied to the canary; the answers are measured and thrown away. Null or absent: none.",
+      },
+      canary_gateways: {
+        anyOf: [{ type: 'array', items: { type: 'string' }, maxItems: 10000 }, { type: 'null' }],
+        description:
+          'Gateways that serve the canary and nothing else, whatever the weights say, while all others serve stable. Null or absent: each serves by the weights.',
       },
     },
     $defs: {
@@ -386,6 +420,7 @@ export const schemas: Readonly<Record<string, object>> = {
         description:
           'quality_score and judged_quality on a hundred equal bins: bin i holds scores in ((i - 1)/100, i/100], 0 is `zero`. Left out by older gateways.',
       },
+      mirrored: { type: 'boolean', description: "true: copies of stable's requests, whose answers nobody got." },
     },
     $defs: {
       histogram: {
@@ -426,19 +461,6 @@ export const schemas: Readonly<Record<string, object>> = {
       strategy: { $ref: 'llm-config#/$defs/deployment_strategy', description: 'One-off overrides, written as deployment_strategy.' },
       reason: { type: 'string', maxLength: 500, description: 'Why, for the commit message.' },
       incident_reference: { type: 'string', maxLength: 100, pattern: '^[A-Za-z0-9._/#-]+$', description: 'Incident that this answers.' },
-    },
-  },
-  'deployment-command': {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    $id: 'deployment-command',
-    title: 'DeploymentCommand',
-    description: 'POST /api/v1/actuator/pause and /resume.',
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
-      deployment_id: { type: 'string', description: 'Deployment; refused when another one is in force.' },
-      reason: { type: 'string', maxLength: 500, description: 'Why, for the journal.' },
     },
   },
   feedback: {
@@ -517,11 +539,46 @@ export const schemas: Readonly<Record<string, object>> = {
               'rollback-requested',
               'revert-settled',
               'catalogue-changed',
+              'gates-checked',
+              'held-up',
+              'released',
+              'mirror-exhausted',
+              'recovery-judged',
+              'promotion-requested',
+              'cutover-requested',
+              'traffic-set',
+              'phase-extended',
+              'auto-rollback-paused',
+              'auto-rollback-armed',
+              'rebalanced',
+              'monitoring-restarted',
+              'approved',
+              'turned-down',
+              'retried',
+              'frozen',
+              'unfrozen',
             ],
             description: 'Kind of event.',
           },
         },
       },
+    },
+  },
+  'key-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'key-request',
+    title: 'KeyRequest',
+    description: 'POST /api/v1/actuator/keys: a new API key.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'role'],
+    properties: {
+      name: {
+        type: 'string',
+        pattern: '^[A-Za-z0-9][A-Za-z0-9@._-]{0,99}$',
+        description: 'Whose it is; the journal names it, and `people` in actuator.yaml.',
+      },
+      role: { enum: ['viewer', 'operator', 'approver', 'admin', 'gateway'], description: 'What it may do.' },
     },
   },
   'llm-config': {
@@ -724,12 +781,49 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'One-off overrides of how this revision is rolled out. No part of the digest.',
         additionalProperties: false,
         properties: {
-          type: { type: 'string', description: 'Strategy: canary or immediate.' },
+          type: { type: 'string', description: 'Strategy: canary, blue-green, rolling, shadow, immediate or auto.' },
           initial_percentage: { $ref: 'settings#/$defs/percentage', description: 'Weight of the first step, in percent.' },
           steps: { $ref: 'settings#/$defs/steps', description: 'Steps of this rollout.' },
           rollout_duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'Holds are scaled so that they add up to this.' },
           auto_rollback: { type: 'boolean', description: 'Roll back by itself when the verdict is fail; false pauses and alerts.' },
           success_criteria: { $ref: 'settings#/$defs/success_criteria', description: 'Criteria of this rollout.' },
+          blue: {
+            type: 'object',
+            description: 'What is in force, for people; refused when it is not.',
+            additionalProperties: false,
+            properties: {
+              model: { $ref: '#/$defs/modelName', description: 'Model.' },
+              parameters: { $ref: '#/$defs/parameters', description: 'Parameters.' },
+              prompt_template: { type: 'string', description: 'Prompt template.', maxLength: 65536 },
+            },
+          },
+          green: {
+            type: 'object',
+            description: 'What takes its place: merged onto `llm`.',
+            additionalProperties: false,
+            properties: {
+              model: { $ref: '#/$defs/modelName', description: 'Model.' },
+              parameters: { $ref: '#/$defs/parameters', description: 'Parameters.' },
+              prompt_template: { type: 'string', description: 'Prompt template.', maxLength: 65536 },
+            },
+          },
+          cutover: { $ref: 'settings#/$defs/cutover', description: 'From blue to green.' },
+          keep_blue_duration: { $ref: 'settings#/$defs/minutes', description: 'How long blue is kept ready.' },
+          expected_improvement: {
+            type: 'object',
+            description: 'What the author expects of the change, for safety checks.',
+            additionalProperties: false,
+            properties: {
+              cost_reduction: {
+                type: 'number',
+                description: 'Fraction by which cost falls; negative: it rises.',
+                minimum: -100,
+                maximum: 1,
+              },
+              quality_change: { type: 'number', description: 'Change of the quality score as a fraction.', minimum: -1, maximum: 100 },
+              latency_change: { type: 'number', description: 'Change of latency as a fraction.', minimum: -1, maximum: 100 },
+            },
+          },
         },
       },
       serviceName: {
@@ -885,20 +979,681 @@ export const schemas: Readonly<Record<string, object>> = {
       },
     },
   },
-  'rollback-request': {
+  'operator-command': {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    $id: 'rollback-request',
-    title: 'RollbackRequest',
-    description: 'POST /api/v1/actuator/rollback: back to the stable configuration, or to the one before it.',
+    $id: 'operator-command',
+    title: 'OperatorCommand',
+    description:
+      'Orders of operators: POST /api/v1/actuator/{pause, resume, abort, promote, cutover, adjust-traffic, reduce-traffic, extend-phase, pause-auto-rollback, arm-auto-rollback, rebalance, restart-monitoring, retry, freeze, unfreeze}. Each takes the fields that it needs, and refuses the others.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
+      deployment_id: { type: 'string', maxLength: 100, description: 'Deployment; refused when another one is in force.' },
+      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'Why, for the journal.' },
+      percentage: { $ref: 'settings#/$defs/percentage', description: 'adjust-traffic, reduce-traffic: weight of the canary.' },
+      additional_minutes: { $ref: 'settings#/$defs/minutes', description: 'extend-phase: time that is added.' },
+      duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'pause-auto-rollback: how long.' },
+      full: { type: 'boolean', description: 'promote: to the end, not only to the next step.' },
+      digest: {
+        type: 'string',
+        pattern: '^(sha256:)?[0-9a-f]{7,64}$',
+        description: 'retry: content whose quarantine is lifted; what the branch holds where left out.',
+      },
+    },
+  },
+  'rollback-file': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'rollback-file',
+    title: 'RollbackFile',
+    description: 'A file for `actuator rollback --config`.',
     type: 'object',
     additionalProperties: false,
     required: ['reason'],
     properties: {
-      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only service.' },
-      deployment_id: { type: 'string', description: 'Deployment to roll back; refused when another one is in force.' },
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
+      deployment_id: { type: 'string', maxLength: 100, description: 'Deployment; refused when another one is in force.' },
       reason: { type: 'string', minLength: 1, maxLength: 500, description: 'Why. Goes into the revert commit.' },
-      immediate: { type: 'boolean', description: 'true, the default: all traffic at once. Gradual rollbacks are not offered yet.' },
+      to_version: {
+        type: 'string',
+        minLength: 7,
+        maxLength: 100,
+        description: 'Commit, digest or deployment that was in force, to go back to; the one before where left out.',
+      },
+      options: {
+        type: 'object',
+        additionalProperties: false,
+        description: 'How.',
+        properties: {
+          immediate: { type: 'boolean', description: 'true, the default: all traffic at once.' },
+          gradual: {
+            type: 'boolean',
+            description: 'true: traffic goes back in ten parts over `duration_minutes`, and at once if the judge finds it bad.',
+          },
+          duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'Of a gradual rollback; 30 minutes where left out.' },
+          scope: { enum: ['all', 'canary'], description: 'all, the default; canary refuses to undo what was promoted already.' },
+          notify_channels: {
+            type: 'array',
+            maxItems: 10,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+            description: 'Who is told besides the usual.',
+          },
+          approval_required: { type: 'boolean', description: 'true: only somebody with the role approver or admin may send it.' },
+        },
+      },
+    },
+  },
+  'rollback-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'rollback-request',
+    title: 'RollbackRequest',
+    description: 'POST /api/v1/actuator/rollback: back to the stable configuration, to the one before it, or to a named version.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['reason'],
+    properties: {
+      service: { type: 'string', description: 'Service; where left out, that of the deployment, or the only one that is active.' },
+      deployment_id: { type: 'string', maxLength: 100, description: 'Deployment; refused when another one is in force.' },
+      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'Why. Goes into the revert commit.' },
+      to_version: {
+        type: 'string',
+        minLength: 7,
+        maxLength: 100,
+        description: 'Commit, digest or deployment that was in force, to go back to; the one before where left out.',
+      },
+      immediate: { type: 'boolean', description: 'true, the default: all traffic at once.' },
+      gradual: {
+        type: 'boolean',
+        description: 'true: traffic goes back in ten parts over `duration_minutes`, and at once if the judge finds it bad.',
+      },
+      duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'Of a gradual rollback; 30 minutes where left out.' },
       scope: { enum: ['all', 'canary'], description: 'all, the default; canary refuses to undo what was promoted already.' },
+      notify_channels: {
+        type: 'array',
+        maxItems: 10,
+        items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+        description: 'Who is told besides the usual.',
+      },
+      approval_required: { type: 'boolean', description: 'true: only somebody with the role approver or admin may send it.' },
+    },
+  },
+  'settings-sections': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'settings-sections',
+    title: 'Sections',
+    description: 'Sections of settings files. Those marked as not yet in effect are checked and reported, and change nothing.',
+    type: 'object',
+    additionalProperties: false,
+    properties: {},
+    $defs: {
+      versioning: {
+        type: 'object',
+        description: 'Versions and who must agree to them.',
+        additionalProperties: false,
+        properties: {
+          require_change_reason: {
+            type: 'boolean',
+            description: 'true: a change needs a reason: a body below the subject of its commit message, or a `Change-Reason:` trailer.',
+          },
+          require_approver: {
+            type: 'boolean',
+            description: 'true: a deployment starts when enough people other than its author have approved its digest.',
+          },
+          approval_roles: {
+            type: 'array',
+            description: 'Roles of which an approver needs one; see `people`. Any person with the right to approve where left out.',
+            maxItems: 20,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+          },
+          min_approvals: {
+            type: 'integer',
+            description: 'Approvals needed with `require_approver`; 1 where left out.',
+            minimum: 1,
+            maximum: 20,
+          },
+          auto_version: { type: 'boolean', description: 'Versions are commits; there is nothing to turn on.', 'x-not-in-effect': true },
+          version_scheme: { enum: ['semantic', 'timestamp', 'sequential'], description: 'Name of a version.', 'x-not-in-effect': true },
+          track_diffs: { type: 'boolean', description: 'Every change is kept as a JSON Patch with its commit.', 'x-not-in-effect': true },
+          diff_format: { enum: ['json_patch', 'yaml_diff', 'full_snapshot'], description: 'Form of differences.', 'x-not-in-effect': true },
+          storage_backend: {
+            enum: ['postgresql', 's3', 'git'],
+            description: 'Where versions are kept: always Git.',
+            'x-not-in-effect': true,
+          },
+          retention_policy: {
+            type: 'object',
+            description: 'How long versions are kept; Git keeps them all.',
+            additionalProperties: false,
+            properties: {
+              max_versions: { type: 'integer', description: 'Versions.', minimum: 1, maximum: 1000000 },
+              retention_days: { type: 'integer', description: 'Days.', minimum: 1, maximum: 1000000 },
+              compress_old_versions: { type: 'boolean', description: 'Compress older ones.' },
+            },
+            'x-not-in-effect': true,
+          },
+        },
+      },
+      version_control: {
+        type: 'object',
+        description: 'Names and retention of versions.',
+        additionalProperties: false,
+        properties: {
+          max_versions: { type: 'integer', description: 'Versions kept.', minimum: 1, maximum: 1000000 },
+          retention_days: { type: 'integer', description: 'Days.', minimum: 1, maximum: 1000000 },
+          auto_tag: { type: 'boolean', description: 'Tag each promoted version.' },
+          tag_format: { type: 'string', description: 'Name of the tags.' },
+          include_metadata: { type: 'boolean', description: 'Keep metadata with the tag.' },
+          metadata_fields: {
+            type: 'array',
+            description: 'What is kept.',
+            maxItems: 50,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+          },
+        },
+        'x-not-in-effect': true,
+      },
+      validation: {
+        type: 'object',
+        description: 'What is checked before anything is tried.',
+        additionalProperties: false,
+        properties: {
+          schema_validation: { const: true, description: "Files are always checked against the schema; it can't be turned off." },
+          schema_path: { type: 'string', description: 'The schemas are those of this program.', 'x-not-in-effect': true },
+          compatibility_checks: {
+            type: 'array',
+            description: 'All of them are always made.',
+            maxItems: 4,
+            items: { enum: ['model_availability', 'parameter_ranges', 'cost_budget', 'performance_targets'] },
+          },
+          enable_dry_run: {
+            type: 'boolean',
+            description: 'true: each canary begins with copies of live requests, whose answers nobody gets.',
+          },
+          dry_run_duration_minutes: {
+            $ref: 'settings#/$defs/minutes',
+            description: 'How long; 5 minutes where left out. Needs `enable_dry_run`.',
+          },
+          dry_run_traffic_percentage: {
+            $ref: 'settings#/$defs/percentage',
+            description: "Percent of stable's requests that are copied; 1 where left out. Needs `enable_dry_run`.",
+          },
+          safety_checks: {
+            type: 'array',
+            description:
+              "What a change may be expected to cost, by the catalogue's prices and what its author says (`deployment_strategy.expected_improvement`); beyond it the change is refused.",
+            maxItems: 3,
+            items: {
+              anyOf: [
+                {
+                  type: 'object',
+                  description: 'Cost of a request.',
+                  additionalProperties: false,
+                  properties: {
+                    name: { const: 'cost_explosion', description: 'Name of the check.' },
+                    max_cost_increase: { type: 'number', description: 'Largest expected change, as a fraction.', minimum: 0, maximum: 100 },
+                  },
+                  required: ['name', 'max_cost_increase'],
+                },
+                {
+                  type: 'object',
+                  description: 'Quality.',
+                  additionalProperties: false,
+                  properties: {
+                    name: { const: 'quality_degradation', description: 'Name of the check.' },
+                    max_quality_drop: { type: 'number', description: 'Largest expected change, as a fraction.', minimum: 0, maximum: 100 },
+                  },
+                  required: ['name', 'max_quality_drop'],
+                },
+                {
+                  type: 'object',
+                  description: 'Latency.',
+                  additionalProperties: false,
+                  properties: {
+                    name: { const: 'latency_spike', description: 'Name of the check.' },
+                    max_latency_increase: {
+                      type: 'number',
+                      description: 'Largest expected change, as a fraction.',
+                      minimum: 0,
+                      maximum: 100,
+                    },
+                  },
+                  required: ['name', 'max_latency_increase'],
+                },
+              ],
+              description:
+                'Cost_explosion with max_cost_increase, quality_degradation with max_quality_drop, or latency_spike with max_latency_increase.',
+            },
+          },
+        },
+      },
+      deployment_windows: {
+        type: 'object',
+        description: 'When deployments may start. Rollbacks never wait for a window.',
+        additionalProperties: false,
+        properties: {
+          allow: {
+            type: 'array',
+            description: 'Deployments start only while one of these is open.',
+            maxItems: 50,
+            items: {
+              type: 'object',
+              description: 'One window.',
+              additionalProperties: false,
+              properties: {
+                cron: {
+                  type: 'string',
+                  description: 'When it opens: five fields, minute to weekday.',
+                  minLength: 9,
+                  maxLength: 100,
+                  format: 'cron',
+                },
+                duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'How long it is open.' },
+                timezone: { type: 'string', description: 'IANA time zone; UTC where left out.', maxLength: 64, format: 'time-zone' },
+              },
+              required: ['cron', 'duration_minutes'],
+            },
+          },
+          deny: {
+            type: 'array',
+            description: 'None starts while one of these is open, whatever `allow` says.',
+            maxItems: 50,
+            items: {
+              type: 'object',
+              description: 'One window.',
+              additionalProperties: false,
+              properties: {
+                cron: {
+                  type: 'string',
+                  description: 'When it opens: five fields, minute to weekday.',
+                  minLength: 9,
+                  maxLength: 100,
+                  format: 'cron',
+                },
+                duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'How long it is open.' },
+                timezone: { type: 'string', description: 'IANA time zone; UTC where left out.', maxLength: 64, format: 'time-zone' },
+              },
+              required: ['cron', 'duration_minutes'],
+            },
+          },
+          overrun: {
+            enum: ['finish', 'pause'],
+            description: 'A deployment that is under way when its window ends: finish (where left out), or pause until the next one opens.',
+          },
+        },
+      },
+      freeze: {
+        type: 'object',
+        description: 'While it is there, nothing starts. `actuator freeze` does the same without a commit.',
+        additionalProperties: false,
+        properties: { reason: { type: 'string', description: 'Why.', minLength: 1, maxLength: 300 } },
+        required: ['reason'],
+      },
+      person: {
+        type: 'object',
+        description: 'A person, under all names that we meet.',
+        additionalProperties: false,
+        properties: {
+          name: { type: 'string', description: 'Name.', minLength: 1, maxLength: 100 },
+          emails: { type: 'array', description: 'Addresses of Git commits.', maxItems: 20, items: { type: 'string', maxLength: 200 } },
+          keys: { type: 'array', description: 'Names of API keys.', maxItems: 20, items: { type: 'string', maxLength: 100 } },
+          roles: {
+            type: 'array',
+            description: 'Roles for `approval_roles`.',
+            maxItems: 20,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+          },
+        },
+        required: ['name'],
+      },
+      recovery_validation: {
+        type: 'object',
+        description: 'What a rollback must be followed by before it counts as done.',
+        additionalProperties: false,
+        properties: {
+          health_checks: {
+            type: 'array',
+            description: 'Each must hold. Where left out: no more errors than critical_error_rate.',
+            maxItems: 20,
+            items: {
+              anyOf: [
+                {
+                  type: 'object',
+                  description: 'An endpoint that must answer, or `/health`: the gateways, which must be connected.',
+                  additionalProperties: false,
+                  properties: {
+                    type: { const: 'http', description: 'Kind.' },
+                    endpoint: { type: 'string', description: 'URL, or /health for our own gateways.', minLength: 1, maxLength: 500 },
+                    expected_status: { type: 'integer', description: 'HTTP status; 200 where left out.', minimum: 100, maximum: 599 },
+                    timeout_seconds: { type: 'number', description: 'Time-out; 10 where left out.', exclusiveMinimum: 0, maximum: 120 },
+                  },
+                  required: ['type', 'endpoint'],
+                },
+                {
+                  type: 'object',
+                  description: 'A metric of stable.',
+                  additionalProperties: false,
+                  properties: {
+                    type: { const: 'metrics', description: 'Kind.' },
+                    metric: { enum: ['error_rate'], description: 'Metric.' },
+                    max_value: { type: 'number', description: 'Largest value.', minimum: 0 },
+                    window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Looked at; 5 minutes where left out.' },
+                  },
+                  required: ['type', 'metric', 'max_value'],
+                },
+                {
+                  type: 'object',
+                  description: "A percentile of stable's latency.",
+                  additionalProperties: false,
+                  properties: {
+                    type: { const: 'latency', description: 'Kind.' },
+                    percentile: { enum: [50, 95, 99], description: 'Percentile.' },
+                    max_ms: { type: 'number', description: 'Largest value in milliseconds.', exclusiveMinimum: 0 },
+                    window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Looked at; 5 minutes where left out.' },
+                  },
+                  required: ['type', 'percentile', 'max_ms'],
+                },
+              ],
+              description: 'One of http (endpoint), metrics (metric, max_value) or latency (percentile, max_ms).',
+            },
+          },
+          validation_duration_minutes: {
+            $ref: 'settings#/$defs/minutes',
+            description: 'How long they must hold; 15 minutes where left out.',
+          },
+          success_criteria: {
+            type: 'object',
+            description: 'What counts as recovered.',
+            additionalProperties: false,
+            properties: {
+              all_health_checks_pass: { type: 'boolean', description: 'false: checks are reported and decide nothing.' },
+              metrics_within_bounds: { type: 'boolean', description: 'false: metrics and latency checks decide nothing.' },
+              no_new_errors: { type: 'boolean', description: "true: stable's error rate must not be higher than before the deployment." },
+            },
+          },
+          on_failure: {
+            type: 'object',
+            description: 'What happens if not.',
+            additionalProperties: false,
+            properties: {
+              action: {
+                enum: ['alert_and_hold', 'rollback_further'],
+                description:
+                  'alert_and_hold (where left out): stable stays in force and people are told. rollback_further: back to the revision before it, once.',
+              },
+              escalation_channels: {
+                type: 'array',
+                description: 'Who is told.',
+                maxItems: 10,
+                items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+              },
+            },
+          },
+        },
+      },
+      health_monitoring: {
+        type: 'object',
+        description: 'Health of the service and of what it depends on.',
+        additionalProperties: false,
+        properties: {
+          endpoints: {
+            type: 'array',
+            description: 'Endpoints that are asked again and again.',
+            maxItems: 50,
+            items: {
+              type: 'object',
+              description: 'One endpoint.',
+              additionalProperties: false,
+              properties: {
+                name: { type: 'string', description: 'Name.' },
+                type: { enum: ['http', 'postgres'], description: 'Kind; http where left out.' },
+                url: { type: 'string', description: 'URL.' },
+                method: { enum: ['GET', 'HEAD'], description: 'HTTP method.' },
+                timeout_seconds: { type: 'number', description: 'Time-out.', exclusiveMinimum: 0 },
+                interval_seconds: { type: 'number', description: 'Interval.', exclusiveMinimum: 0 },
+                success_codes: { type: 'array', description: 'HTTP statuses.', maxItems: 20, items: { type: 'integer' } },
+                connection_string: { type: 'string', description: 'Database; a reference such as ${DATABASE_URL}.', 'x-secret': true },
+              },
+              required: ['name'],
+            },
+            'x-not-in-effect': true,
+          },
+          thresholds: {
+            type: 'object',
+            description: 'Limits for every canary, beside its own triggers: warning pauses it, critical rolls it back.',
+            additionalProperties: false,
+            properties: {
+              error_rate: {
+                type: 'object',
+                description: 'Error rate.',
+                additionalProperties: false,
+                properties: {
+                  warning: { type: 'number', description: 'Fraction.', exclusiveMinimum: 0, maximum: 1 },
+                  critical: { type: 'number', description: 'Fraction.', exclusiveMinimum: 0, maximum: 1 },
+                  window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Window.' },
+                },
+              },
+              latency_p95: {
+                type: 'object',
+                description: '95th percentile of latency.',
+                additionalProperties: false,
+                properties: {
+                  warning_ms: { type: 'number', description: 'Milliseconds.', exclusiveMinimum: 0 },
+                  critical_ms: { type: 'number', description: 'Milliseconds.', exclusiveMinimum: 0 },
+                  window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Window.' },
+                },
+              },
+              quality_score: {
+                type: 'object',
+                description: 'Mean quality score.',
+                additionalProperties: false,
+                properties: {
+                  warning: { type: 'number', description: 'Least score.', minimum: 0, maximum: 1 },
+                  critical: { type: 'number', description: 'Least score.', minimum: 0, maximum: 1 },
+                  window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Window.' },
+                },
+              },
+            },
+          },
+          alerts: {
+            type: 'object',
+            description: 'Who is told.',
+            additionalProperties: false,
+            properties: {
+              channels: {
+                type: 'array',
+                description: 'Channels.',
+                maxItems: 20,
+                items: {
+                  type: 'object',
+                  description: 'One channel.',
+                  additionalProperties: false,
+                  properties: {
+                    type: { enum: ['slack', 'pagerduty', 'email'], description: 'Kind.' },
+                    webhook_url: { type: 'string', description: 'Address; a reference.', 'x-secret': true },
+                    integration_key: { type: 'string', description: 'Key; a reference.', 'x-secret': true },
+                    recipients: {
+                      type: 'array',
+                      description: 'Addresses.',
+                      maxItems: 100,
+                      items: { type: 'string', minLength: 1, maxLength: 200 },
+                    },
+                    severity_levels: {
+                      type: 'array',
+                      description: 'Severities.',
+                      maxItems: 3,
+                      items: { enum: ['info', 'warning', 'critical'] },
+                    },
+                  },
+                  required: ['type'],
+                },
+              },
+            },
+            'x-not-in-effect': true,
+          },
+        },
+      },
+      metric: {
+        type: 'object',
+        description: 'One metric.',
+        additionalProperties: false,
+        properties: {
+          name: { type: 'string', description: 'Name.' },
+          type: { enum: ['counter', 'histogram', 'gauge'], description: 'Kind.' },
+          labels: { type: 'array', description: 'Labels.', maxItems: 20, items: { type: 'string', minLength: 1, maxLength: 200 } },
+          buckets: { type: 'array', description: 'Upper bounds.', maxItems: 100, items: { type: 'number' } },
+        },
+        required: ['name', 'type'],
+      },
+      export: {
+        type: 'object',
+        description: 'Where metrics go.',
+        additionalProperties: false,
+        properties: {
+          prometheus: {
+            type: 'object',
+            description: 'Prometheus.',
+            additionalProperties: false,
+            properties: {
+              enabled: { type: 'boolean', description: 'On.' },
+              port: { type: 'integer', description: 'Port.', minimum: 1, maximum: 65535 },
+              path: { type: 'string', description: 'Path.' },
+            },
+          },
+          otlp: {
+            type: 'object',
+            description: 'OpenTelemetry.',
+            additionalProperties: false,
+            properties: { enabled: { type: 'boolean', description: 'On.' }, endpoint: { type: 'string', description: 'Collector.' } },
+          },
+          webhook: {
+            type: 'object',
+            description: 'Webhook.',
+            additionalProperties: false,
+            properties: {
+              enabled: { type: 'boolean', description: 'On.' },
+              url: { type: 'string', description: 'Address; a reference.', 'x-secret': true },
+              interval_seconds: { type: 'number', description: 'Interval.', exclusiveMinimum: 0 },
+            },
+          },
+        },
+        'x-not-in-effect': true,
+      },
+      feedback_loop: {
+        type: 'object',
+        description: 'What the decision engine is told.',
+        additionalProperties: false,
+        properties: {
+          enable_feedback: { type: 'boolean', description: 'On.' },
+          feedback_interval_seconds: { type: 'number', description: 'Interval.', exclusiveMinimum: 0 },
+          feedback_metrics: {
+            type: 'array',
+            description: 'Metrics.',
+            maxItems: 50,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+          },
+          aggregation_window_minutes: { $ref: 'settings#/$defs/minutes', description: 'Window.' },
+          decision_engine_endpoint: { type: 'string', description: 'Address.' },
+          include_context: {
+            type: 'array',
+            description: 'Context.',
+            maxItems: 50,
+            items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+          },
+        },
+        'x-not-in-effect': true,
+      },
+      dashboard_requirements: {
+        type: 'object',
+        description: 'What the dashboard shows.',
+        additionalProperties: false,
+        properties: {
+          refresh_interval_seconds: { type: 'number', description: 'Interval.', exclusiveMinimum: 0 },
+          panels: { type: 'array', description: 'Panels.', maxItems: 100, items: { type: 'string', minLength: 1, maxLength: 200 } },
+        },
+        'x-not-in-effect': true,
+      },
+      observability: {
+        type: 'object',
+        description: 'Logging of the daemon; its level is `--log-level` at present.',
+        additionalProperties: false,
+        properties: {
+          log_level: { enum: ['trace', 'debug', 'info', 'warn', 'error'], description: 'Level.' },
+          json_logging: { type: 'boolean', description: 'As JSON lines.' },
+          component_log_levels: {
+            type: 'object',
+            description: 'By component.',
+            additionalProperties: { enum: ['trace', 'debug', 'info', 'warn', 'error'] },
+          },
+        },
+        'x-not-in-effect': true,
+      },
+      backup: {
+        type: 'object',
+        description: 'Backups of the store.',
+        additionalProperties: false,
+        properties: {
+          enabled: { type: 'boolean', description: 'On.' },
+          schedule: { type: 'string', description: 'Cron.' },
+          retention: {
+            type: 'object',
+            description: 'How many are kept.',
+            additionalProperties: false,
+            properties: {
+              daily: { type: 'integer', description: 'Daily.', minimum: 0, maximum: 1000000 },
+              weekly: { type: 'integer', description: 'Weekly.', minimum: 0, maximum: 1000000 },
+              monthly: { type: 'integer', description: 'Monthly.', minimum: 0, maximum: 1000000 },
+            },
+          },
+          include: {
+            type: 'array',
+            description: 'What.',
+            maxItems: 4,
+            items: { enum: ['deployments', 'configurations', 'rollback_history', 'audit_logs'] },
+          },
+          storage: {
+            type: 'object',
+            description: 'Where.',
+            additionalProperties: false,
+            properties: {
+              type: { enum: ['s3', 'file'], description: 'Kind.' },
+              bucket: { type: 'string', description: 'Bucket.' },
+              prefix: { type: 'string', description: 'Prefix.' },
+              encryption: { type: 'boolean', description: 'Encrypt.' },
+            },
+          },
+        },
+        'x-not-in-effect': true,
+      },
+      audit: {
+        type: 'object',
+        description: 'Export of the audit trail. The trail itself, every event, is on the status branch.',
+        additionalProperties: false,
+        properties: {
+          enabled: { type: 'boolean', description: 'On.' },
+          events: { type: 'array', description: 'Events.', maxItems: 50, items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' } },
+          storage: {
+            type: 'object',
+            description: 'Where.',
+            additionalProperties: false,
+            properties: {
+              type: { enum: ['postgresql', 'sqlite', 'git'], description: 'Kind.' },
+              retention_days: { type: 'integer', description: 'Days.', minimum: 1, maximum: 1000000 },
+            },
+          },
+          export: {
+            type: 'object',
+            description: 'Export.',
+            additionalProperties: false,
+            properties: {
+              enabled: { type: 'boolean', description: 'On.' },
+              format: { enum: ['json', 'csv'], description: 'Form.' },
+              destination: { type: 'string', description: 'Where.' },
+              schedule: { type: 'string', description: 'Cron.' },
+            },
+          },
+        },
+        'x-not-in-effect': true,
+      },
     },
   },
   settings: {
@@ -920,7 +1675,11 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'The rollout engine.',
         additionalProperties: false,
         properties: {
-          default_strategy: { type: 'string', description: 'Strategy for changes that name none: canary or immediate.' },
+          default_strategy: {
+            type: 'string',
+            description:
+              'Strategy for changes that name none: canary, blue-green, rolling, shadow, immediate, or auto (chosen by what has changed).',
+          },
           max_concurrent_deployments: {
             type: 'integer',
             minimum: 1,
@@ -928,6 +1687,46 @@ export const schemas: Readonly<Record<string, object>> = {
             description: 'Deployments that may shift traffic at once, over all services (actuator.yaml only). Rollbacks never wait.',
           },
           canary: { $ref: '#/$defs/canary', description: 'The canary strategy.' },
+          max_concurrent_health_checks: {
+            type: 'integer',
+            description: 'Health checks at once.',
+            minimum: 1,
+            maximum: 1000000,
+            'x-not-in-effect': true,
+          },
+          metrics_batch_size: { type: 'integer', description: 'Metrics a batch.', minimum: 1, maximum: 1000000, 'x-not-in-effect': true },
+          metrics_flush_interval_seconds: { type: 'number', description: 'Interval.', exclusiveMinimum: 0, 'x-not-in-effect': true },
+          cache: {
+            type: 'object',
+            description: 'Caching.',
+            additionalProperties: false,
+            properties: {
+              enabled: { type: 'boolean', description: 'On.' },
+              ttl_seconds: { type: 'number', description: 'Age.', minimum: 0 },
+              max_entries: { type: 'integer', description: 'Entries.', minimum: 0, maximum: 100000000 },
+            },
+            'x-not-in-effect': true,
+          },
+          database: {
+            type: 'object',
+            description: 'Database.',
+            additionalProperties: false,
+            properties: {
+              connection_pool_size: { type: 'integer', description: 'Connections.', minimum: 1, maximum: 1000000 },
+              connection_timeout_seconds: { type: 'number', description: 'Time-out.', exclusiveMinimum: 0 },
+            },
+            'x-not-in-effect': true,
+          },
+          orchestrator: {
+            type: 'object',
+            description: 'Orchestrator.',
+            additionalProperties: false,
+            properties: {
+              connection_pool_size: { type: 'integer', description: 'Connections.', minimum: 1, maximum: 1000000 },
+              request_timeout_seconds: { type: 'number', description: 'Time-out.', exclusiveMinimum: 0 },
+            },
+            'x-not-in-effect': true,
+          },
         },
       },
       canary: { $ref: '#/$defs/canary', description: 'Same as `actuator.canary`, for policies and rollout.yaml.' },
@@ -942,11 +1741,120 @@ export const schemas: Readonly<Record<string, object>> = {
             maximum: 300,
             description: 'Least length of a comparison block, and the tick of the judge, in seconds.',
           },
+          metrics: {
+            type: 'array',
+            description: 'Metrics that are exported.',
+            maxItems: 100,
+            items: { $ref: 'settings-sections#/$defs/metric' },
+            'x-not-in-effect': true,
+          },
+          export: { $ref: 'settings-sections#/$defs/export', description: 'Where metrics go.' },
         },
       },
       success_criteria: { $ref: '#/$defs/success_criteria', description: 'Same as `canary.success_criteria`.' },
       auto_rollback: { $ref: '#/$defs/auto_rollback', description: 'Same as `canary.auto_rollback`.' },
       statistical_validation: { $ref: '#/$defs/statistical_validation', description: 'Same as `canary.statistical_validation`.' },
+      versioning: { $ref: 'settings-sections#/$defs/versioning', description: 'Versions and who must agree to them.' },
+      version_control: { $ref: 'settings-sections#/$defs/version_control', description: 'Names and retention of versions.' },
+      validation: { $ref: 'settings-sections#/$defs/validation', description: 'What is checked before anything is tried.' },
+      deployment_windows: {
+        $ref: 'settings-sections#/$defs/deployment_windows',
+        description: 'When deployments may start. Rollbacks never wait for a window.',
+      },
+      freeze: {
+        $ref: 'settings-sections#/$defs/freeze',
+        description: 'While it is there, nothing starts. `actuator freeze` does the same without a commit.',
+      },
+      recovery_validation: {
+        $ref: 'settings-sections#/$defs/recovery_validation',
+        description: 'What a rollback must be followed by before it counts as done.',
+      },
+      health_monitoring: {
+        $ref: 'settings-sections#/$defs/health_monitoring',
+        description: 'Health of the service and of what it depends on.',
+      },
+      feedback_loop: { $ref: 'settings-sections#/$defs/feedback_loop', description: 'What the decision engine is told.' },
+      dashboard_requirements: { $ref: 'settings-sections#/$defs/dashboard_requirements', description: 'What the dashboard shows.' },
+      observability: {
+        $ref: 'settings-sections#/$defs/observability',
+        description: 'Logging of the daemon; its level is `--log-level` at present.',
+      },
+      backup: { $ref: 'settings-sections#/$defs/backup', description: 'Backups of the store.' },
+      audit: {
+        $ref: 'settings-sections#/$defs/audit',
+        description: 'Export of the audit trail. The trail itself, every event, is on the status branch.',
+      },
+      people: {
+        type: 'array',
+        description: 'Who is who (actuator.yaml only): for approvals, which never count from the author.',
+        maxItems: 1000,
+        items: { $ref: 'settings-sections#/$defs/person' },
+      },
+      depends_on: {
+        type: 'array',
+        description: 'Services whose deployments must be done before one of this service starts (rollout.yaml only).',
+        maxItems: 50,
+        items: { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,127}$' },
+      },
+      traffic_split: { $ref: '#/$defs/traffic_split', description: 'Same as `canary.traffic_split`.' },
+      monitoring: { $ref: '#/$defs/monitoring', description: 'Same as `canary.monitoring`.' },
+      blue_green: {
+        type: 'object',
+        description: 'The blue-green strategy.',
+        additionalProperties: false,
+        properties: {
+          validation_percentage: {
+            $ref: 'settings#/$defs/percentage',
+            description: 'Percent of live requests that are copied to green while it is validated; 10 where left out.',
+          },
+          max_validation_cost_usd: { type: 'number', description: 'What the copies may cost; 10 where left out.', exclusiveMinimum: 0 },
+          cutover: { $ref: '#/$defs/cutover', description: 'From blue to green.' },
+          keep_blue_duration: {
+            $ref: 'settings#/$defs/minutes',
+            description: 'How long blue is kept ready after the cutover; 24 hours where left out.',
+          },
+        },
+      },
+      rolling: {
+        type: 'object',
+        description: 'The rolling strategy: over the gateways in batches.',
+        additionalProperties: false,
+        properties: {
+          batch_percentage: {
+            $ref: 'settings#/$defs/percentage',
+            description: 'Percent of the gateways that each batch adds; 25 where left out, at least one gateway.',
+          },
+          batch_duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'Least time of a batch; 15 minutes where left out.' },
+          max_unavailable: {
+            type: 'integer',
+            description: 'Gateways that may be away while it goes on; 1 where left out.',
+            minimum: 0,
+            maximum: 10000,
+          },
+        },
+      },
+      shadow: {
+        type: 'object',
+        description: 'The shadow strategy: copies of live requests, whose answers nobody gets.',
+        additionalProperties: false,
+        properties: {
+          percentage: { $ref: 'settings#/$defs/percentage', description: 'Percent of live requests that are copied; 10 where left out.' },
+          duration_minutes: { $ref: 'settings#/$defs/minutes', description: 'How long at least; 30 minutes where left out.' },
+          max_cost_usd: {
+            type: 'number',
+            description: 'What the copies may cost; 10 where left out. Then they end, and a person decides.',
+            exclusiveMinimum: 0,
+          },
+          next: {
+            enum: ['promote', 'canary', 'pause'],
+            description: 'When it has passed: promote (where left out), canary (its steps follow), or pause for a person.',
+          },
+        },
+      },
+      stabilization_minutes: {
+        $ref: 'settings#/$defs/minutes',
+        description: 'How long a promoted revision is watched, and the one before it kept ready; 24 hours where left out.',
+      },
     },
     $defs: {
       percentage: { type: 'number', exclusiveMinimum: 0, maximum: 100, description: 'Percent of traffic.' },
@@ -1120,33 +2028,7 @@ export const schemas: Readonly<Record<string, object>> = {
           steps: { $ref: '#/$defs/steps', description: 'The steps.' },
           success_criteria: { $ref: '#/$defs/success_criteria', description: 'What each step must meet.' },
           max_total_duration_minutes: { $ref: '#/$defs/minutes', description: 'After this `deadline_action` is taken.' },
-          traffic_split: {
-            type: 'object',
-            description: 'How requests are divided between canary and stable.',
-            additionalProperties: false,
-            properties: {
-              method: {
-                type: 'string',
-                description:
-                  'weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).',
-              },
-              hash_key: {
-                type: 'string',
-                pattern: '^(user_id|session_id|request_id|client_key|header:[A-Za-z0-9-]{1,64}|metadata\\.[A-Za-z0-9_.-]{1,64})$',
-                description:
-                  "What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.",
-              },
-              sticky_sessions: {
-                type: 'boolean',
-                description:
-                  'A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.',
-              },
-              sticky_duration_minutes: {
-                $ref: '#/$defs/minutes',
-                description: 'Idle time after which a sticky key is assigned anew; 60 minutes where left out. Needs `sticky_sessions`.',
-              },
-            },
-          },
+          traffic_split: { $ref: '#/$defs/traffic_split', description: 'How requests are divided between canary and stable.' },
           ab_test_mode: {
             type: 'boolean',
             description:
@@ -1166,6 +2048,21 @@ export const schemas: Readonly<Record<string, object>> = {
           deadline_action: {
             enum: ['pause', 'rollback'],
             description: 'At max_total_duration_minutes: pause for a person (where left out), or roll back.',
+          },
+          rollout_strategy: {
+            type: 'object',
+            description:
+              'How the weights rise where no steps are written. The holds share `max_total_duration_minutes` evenly, two thirds of it.',
+            additionalProperties: false,
+            properties: {
+              type: {
+                enum: ['linear', 'exponential', 'custom'],
+                description: 'linear: equal distances. exponential: each weight is `base` times the one before. custom: `steps`.',
+              },
+              base: { type: 'number', description: 'Factor; 2 where left out.', exclusiveMinimum: 1, maximum: 100 },
+              steps: { type: 'array', description: 'Percentages.', maxItems: 50, items: { $ref: 'settings#/$defs/percentage' } },
+            },
+            required: ['type'],
           },
         },
       },
@@ -1479,6 +2376,54 @@ export const schemas: Readonly<Record<string, object>> = {
           max_percentage: { $ref: '#/$defs/percentage', description: 'With widen: the largest weight; 25 where left out.' },
         },
       },
+      traffic_split: {
+        type: 'object',
+        description: 'How requests are divided between canary and stable.',
+        additionalProperties: false,
+        properties: {
+          method: {
+            type: 'string',
+            description:
+              'weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).',
+          },
+          hash_key: {
+            type: 'string',
+            pattern: '^(user_id|session_id|request_id|client_key|header:[A-Za-z0-9-]{1,64}|metadata\\.[A-Za-z0-9_.-]{1,64})$',
+            description:
+              "What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.",
+          },
+          sticky_sessions: {
+            type: 'boolean',
+            description:
+              'A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.',
+          },
+          sticky_duration_minutes: {
+            $ref: '#/$defs/minutes',
+            description: 'Idle time after which a sticky key is assigned anew; 60 minutes where left out. Needs `sticky_sessions`.',
+          },
+        },
+      },
+      cutover: {
+        type: 'object',
+        description: 'From blue to green.',
+        additionalProperties: false,
+        properties: {
+          validation_duration_minutes: {
+            $ref: 'settings#/$defs/minutes',
+            description: 'How long green is validated at least; 30 minutes where left out.',
+          },
+          traffic_shift_duration_seconds: {
+            type: 'number',
+            description: 'Time in which traffic moves over; 0, at once, where left out.',
+            minimum: 0,
+            maximum: 3600,
+          },
+          automatic: {
+            type: 'boolean',
+            description: 'true: goes over when green is validated. false, where left out: a person runs `actuator cutover`.',
+          },
+        },
+      },
     },
   },
   'status-file': {
@@ -1527,7 +2472,7 @@ export const schemas: Readonly<Record<string, object>> = {
       stable: { $ref: '#/$defs/revision', description: 'The variant in force.' },
       canary: { $ref: '#/$defs/revision', description: 'The variant on trial; null when none has traffic.' },
       deployment_id: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Deployment under way.' },
-      phase: { enum: ['idle', 'pending', 'progressing', 'paused', 'promoting', 'rolling-back'], description: 'Its phase.' },
+      phase: { enum: ['idle', 'pending', 'progressing', 'paused', 'promoting', 'rolling-back', 'recovering'], description: 'Its phase.' },
       step: {
         anyOf: [
           { type: 'null' },

@@ -27,19 +27,19 @@ export type WrittenSettingsSteps = {
   duration_minutes: WrittenSettingsMinutes;
 }[];
 /**
- * Lower-case letters, digits, dots, dashes and underscores.
- *
- * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "LlmConfigServiceName".
- */
-export type LlmConfigServiceName = string;
-/**
  * A key of `models` in models.yaml.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
  * via the `definition` "LlmConfigModelName".
  */
 export type LlmConfigModelName = string;
+/**
+ * Lower-case letters, digits, dots, dashes and underscores.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "LlmConfigServiceName".
+ */
+export type LlmConfigServiceName = string;
 /**
  * A revision.
  *
@@ -93,6 +93,38 @@ export interface Acknowledgement {
   problems: string[];
 }
 /**
+ * POST /api/v1/actuator/approve and /reject.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "ApprovalRequest".
+ */
+export interface ApprovalRequest {
+  /**
+   * Service; where left out, that of the deployment, or the only one that is active.
+   */
+  service?: string;
+  /**
+   * Deployment; refused when another one is in force.
+   */
+  deployment_id?: string;
+  /**
+   * Name or address of the approver; must be the one that the API key belongs to.
+   */
+  approver?: string;
+  /**
+   * approve: what the approver has to say.
+   */
+  comment?: string;
+  /**
+   * reject: why.
+   */
+  reason?: string;
+  /**
+   * approve: what was reviewed; refused when something else waits by now.
+   */
+  digest?: string;
+}
+/**
  * What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -123,6 +155,14 @@ export interface Assignment {
    * @maxItems 2
    */
   variants: AssignmentVariant[];
+  /**
+   * Percent of stable's requests that are copied to the canary; the answers are measured and thrown away. Null or absent: none.
+   */
+  mirror?: number | null;
+  /**
+   * Gateways that serve the canary and nothing else, whatever the weights say, while all others serve stable. Null or absent: each serves by the weights.
+   */
+  canary_gateways?: string[] | null;
 }
 /**
  * How requests are divided between the variants.
@@ -513,6 +553,10 @@ export interface Bucket {
   score_histograms?: {
     [k: string]: BucketHistogram;
   };
+  /**
+   * true: copies of stable's requests, whose answers nobody got.
+   */
+  mirrored?: boolean;
 }
 /**
  * Logarithmic histogram: bin i holds values in (gamma^(i-1), gamma^i], gamma 1.02; values up to 0.001 are in `zero`.
@@ -615,7 +659,7 @@ export interface DeployRequest {
  */
 export interface LlmConfigDeploymentStrategy {
   /**
-   * Strategy: canary or immediate.
+   * Strategy: canary, blue-green, rolling, shadow, immediate or auto.
    */
   type?: string;
   initial_percentage?: WrittenSettingsPercentage;
@@ -626,6 +670,47 @@ export interface LlmConfigDeploymentStrategy {
    */
   auto_rollback?: boolean;
   success_criteria?: WrittenSettingsSuccessCriteria;
+  /**
+   * What is in force, for people; refused when it is not.
+   */
+  blue?: {
+    model?: LlmConfigModelName;
+    parameters?: LlmConfigParameters;
+    /**
+     * Prompt template.
+     */
+    prompt_template?: string;
+  };
+  /**
+   * What takes its place: merged onto `llm`.
+   */
+  green?: {
+    model?: LlmConfigModelName;
+    parameters?: LlmConfigParameters;
+    /**
+     * Prompt template.
+     */
+    prompt_template?: string;
+  };
+  cutover?: WrittenSettingsCutover;
+  keep_blue_duration?: WrittenSettingsMinutes;
+  /**
+   * What the author expects of the change, for safety checks.
+   */
+  expected_improvement?: {
+    /**
+     * Fraction by which cost falls; negative: it rises.
+     */
+    cost_reduction?: number;
+    /**
+     * Change of the quality score as a fraction.
+     */
+    quality_change?: number;
+    /**
+     * Change of latency as a fraction.
+     */
+    latency_change?: number;
+  };
 }
 /**
  * What the canary must meet to go on.
@@ -734,24 +819,63 @@ export interface WrittenSettingsSuccessCriteria {
   }[];
 }
 /**
- * POST /api/v1/actuator/pause and /resume.
+ * Generation parameters. This file wins over what the client sends, save for those under `llm.client_overrides`. An endpoint gets those that it knows.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "DeploymentCommand".
+ * via the `definition` "LlmConfigParameters".
  */
-export interface DeploymentCommand {
+export interface LlmConfigParameters {
   /**
-   * Service; where left out, that of the deployment, or the only one that is active.
+   * Sampling temperature.
    */
-  service?: string;
+  temperature?: number;
   /**
-   * Deployment; refused when another one is in force.
+   * Nucleus sampling mass.
    */
-  deployment_id?: string;
+  top_p?: number;
   /**
-   * Why, for the journal.
+   * Most tokens in the answer.
    */
-  reason?: string;
+  max_tokens?: number;
+  /**
+   * Penalty for frequent tokens.
+   */
+  frequency_penalty?: number;
+  /**
+   * Penalty for tokens already present.
+   */
+  presence_penalty?: number;
+  /**
+   * Seed for repeatable sampling where the provider has it.
+   */
+  seed?: number;
+  /**
+   * Sequences that end the answer.
+   *
+   * @maxItems 4
+   */
+  stop?: string[];
+  /**
+   * Same as `retry_config.timeout_ms`, which it overrides; never sent to the provider.
+   */
+  timeout_ms?: number;
+}
+/**
+ * From blue to green.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsCutover".
+ */
+export interface WrittenSettingsCutover {
+  validation_duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * Time in which traffic moves over; 0, at once, where left out.
+   */
+  traffic_shift_duration_seconds?: number;
+  /**
+   * true: goes over when green is validated. false, where left out: a person runs `actuator cutover`.
+   */
+  automatic?: boolean;
 }
 /**
  * POST /v1/feedback of a gateway: what an application or a person says about one answer.
@@ -854,9 +978,43 @@ export interface PublishedEvent {
       | 'resumed'
       | 'rollback-requested'
       | 'revert-settled'
-      | 'catalogue-changed';
+      | 'catalogue-changed'
+      | 'gates-checked'
+      | 'held-up'
+      | 'released'
+      | 'mirror-exhausted'
+      | 'recovery-judged'
+      | 'promotion-requested'
+      | 'cutover-requested'
+      | 'traffic-set'
+      | 'phase-extended'
+      | 'auto-rollback-paused'
+      | 'auto-rollback-armed'
+      | 'rebalanced'
+      | 'monitoring-restarted'
+      | 'approved'
+      | 'turned-down'
+      | 'retried'
+      | 'frozen'
+      | 'unfrozen';
     [k: string]: unknown;
   };
+}
+/**
+ * POST /api/v1/actuator/keys: a new API key.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "KeyRequest".
+ */
+export interface KeyRequest {
+  /**
+   * Whose it is; the journal names it, and `people` in actuator.yaml.
+   */
+  name: string;
+  /**
+   * What it may do.
+   */
+  role: 'viewer' | 'operator' | 'approver' | 'admin' | 'gateway';
 }
 /**
  * services/<name>/config.yaml: the LLM configuration of one service, as a person writes it. Templates and the files given to `deploy --config` have the same shape.
@@ -1018,48 +1176,6 @@ export interface LlmConfig {
   aliases?: LlmConfigServiceName[];
 }
 /**
- * Generation parameters. This file wins over what the client sends, save for those under `llm.client_overrides`. An endpoint gets those that it knows.
- *
- * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "LlmConfigParameters".
- */
-export interface LlmConfigParameters {
-  /**
-   * Sampling temperature.
-   */
-  temperature?: number;
-  /**
-   * Nucleus sampling mass.
-   */
-  top_p?: number;
-  /**
-   * Most tokens in the answer.
-   */
-  max_tokens?: number;
-  /**
-   * Penalty for frequent tokens.
-   */
-  frequency_penalty?: number;
-  /**
-   * Penalty for tokens already present.
-   */
-  presence_penalty?: number;
-  /**
-   * Seed for repeatable sampling where the provider has it.
-   */
-  seed?: number;
-  /**
-   * Sequences that end the answer.
-   *
-   * @maxItems 4
-   */
-  stop?: string[];
-  /**
-   * Same as `retry_config.timeout_ms`, which it overrides; never sent to the provider.
-   */
-  timeout_ms?: number;
-}
-/**
  * models.yaml: the models that configurations may name, with provider, limits and prices.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -1171,18 +1287,49 @@ export interface ModelCatalogue {
   };
 }
 /**
- * POST /api/v1/actuator/rollback: back to the stable configuration, or to the one before it.
+ * Orders of operators: POST /api/v1/actuator/{pause, resume, abort, promote, cutover, adjust-traffic, reduce-traffic, extend-phase, pause-auto-rollback, arm-auto-rollback, rebalance, restart-monitoring, retry, freeze, unfreeze}. Each takes the fields that it needs, and refuses the others.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
- * via the `definition` "RollbackRequest".
+ * via the `definition` "OperatorCommand".
  */
-export interface RollbackRequest {
+export interface OperatorCommand {
   /**
-   * Service; where left out, that of the deployment, or the only service.
+   * Service; where left out, that of the deployment, or the only one that is active.
    */
   service?: string;
   /**
-   * Deployment to roll back; refused when another one is in force.
+   * Deployment; refused when another one is in force.
+   */
+  deployment_id?: string;
+  /**
+   * Why, for the journal.
+   */
+  reason?: string;
+  percentage?: WrittenSettingsPercentage;
+  additional_minutes?: WrittenSettingsMinutes;
+  duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * promote: to the end, not only to the next step.
+   */
+  full?: boolean;
+  /**
+   * retry: content whose quarantine is lifted; what the branch holds where left out.
+   */
+  digest?: string;
+}
+/**
+ * A file for `actuator rollback --config`.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "RollbackFile".
+ */
+export interface RollbackFile {
+  /**
+   * Service; where left out, that of the deployment, or the only one that is active.
+   */
+  service?: string;
+  /**
+   * Deployment; refused when another one is in force.
    */
   deployment_id?: string;
   /**
@@ -1190,13 +1337,847 @@ export interface RollbackRequest {
    */
   reason: string;
   /**
-   * true, the default: all traffic at once. Gradual rollbacks are not offered yet.
+   * Commit, digest or deployment that was in force, to go back to; the one before where left out.
+   */
+  to_version?: string;
+  /**
+   * How.
+   */
+  options?: {
+    /**
+     * true, the default: all traffic at once.
+     */
+    immediate?: boolean;
+    /**
+     * true: traffic goes back in ten parts over `duration_minutes`, and at once if the judge finds it bad.
+     */
+    gradual?: boolean;
+    duration_minutes?: WrittenSettingsMinutes;
+    /**
+     * all, the default; canary refuses to undo what was promoted already.
+     */
+    scope?: 'all' | 'canary';
+    /**
+     * Who is told besides the usual.
+     *
+     * @maxItems 10
+     */
+    notify_channels?: string[];
+    /**
+     * true: only somebody with the role approver or admin may send it.
+     */
+    approval_required?: boolean;
+  };
+}
+/**
+ * POST /api/v1/actuator/rollback: back to the stable configuration, to the one before it, or to a named version.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "RollbackRequest".
+ */
+export interface RollbackRequest {
+  /**
+   * Service; where left out, that of the deployment, or the only one that is active.
+   */
+  service?: string;
+  /**
+   * Deployment; refused when another one is in force.
+   */
+  deployment_id?: string;
+  /**
+   * Why. Goes into the revert commit.
+   */
+  reason: string;
+  /**
+   * Commit, digest or deployment that was in force, to go back to; the one before where left out.
+   */
+  to_version?: string;
+  /**
+   * true, the default: all traffic at once.
    */
   immediate?: boolean;
+  /**
+   * true: traffic goes back in ten parts over `duration_minutes`, and at once if the judge finds it bad.
+   */
+  gradual?: boolean;
+  duration_minutes?: WrittenSettingsMinutes;
   /**
    * all, the default; canary refuses to undo what was promoted already.
    */
   scope?: 'all' | 'canary';
+  /**
+   * Who is told besides the usual.
+   *
+   * @maxItems 10
+   */
+  notify_channels?: string[];
+  /**
+   * true: only somebody with the role approver or admin may send it.
+   */
+  approval_required?: boolean;
+}
+/**
+ * Sections of settings files. Those marked as not yet in effect are checked and reported, and change nothing.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "Sections".
+ */
+export interface Sections {}
+/**
+ * Versions and who must agree to them.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsVersioning".
+ */
+export interface SectionsVersioning {
+  /**
+   * true: a change needs a reason: a body below the subject of its commit message, or a `Change-Reason:` trailer.
+   */
+  require_change_reason?: boolean;
+  /**
+   * true: a deployment starts when enough people other than its author have approved its digest.
+   */
+  require_approver?: boolean;
+  /**
+   * Roles of which an approver needs one; see `people`. Any person with the right to approve where left out.
+   *
+   * @maxItems 20
+   */
+  approval_roles?: string[];
+  /**
+   * Approvals needed with `require_approver`; 1 where left out.
+   */
+  min_approvals?: number;
+  /**
+   * Versions are commits; there is nothing to turn on.
+   */
+  auto_version?: boolean;
+  /**
+   * Name of a version.
+   */
+  version_scheme?: 'semantic' | 'timestamp' | 'sequential';
+  /**
+   * Every change is kept as a JSON Patch with its commit.
+   */
+  track_diffs?: boolean;
+  /**
+   * Form of differences.
+   */
+  diff_format?: 'json_patch' | 'yaml_diff' | 'full_snapshot';
+  /**
+   * Where versions are kept: always Git.
+   */
+  storage_backend?: 'postgresql' | 's3' | 'git';
+  /**
+   * How long versions are kept; Git keeps them all.
+   */
+  retention_policy?: {
+    /**
+     * Versions.
+     */
+    max_versions?: number;
+    /**
+     * Days.
+     */
+    retention_days?: number;
+    /**
+     * Compress older ones.
+     */
+    compress_old_versions?: boolean;
+  };
+}
+/**
+ * Names and retention of versions.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsVersionControl".
+ */
+export interface SectionsVersionControl {
+  /**
+   * Versions kept.
+   */
+  max_versions?: number;
+  /**
+   * Days.
+   */
+  retention_days?: number;
+  /**
+   * Tag each promoted version.
+   */
+  auto_tag?: boolean;
+  /**
+   * Name of the tags.
+   */
+  tag_format?: string;
+  /**
+   * Keep metadata with the tag.
+   */
+  include_metadata?: boolean;
+  /**
+   * What is kept.
+   *
+   * @maxItems 50
+   */
+  metadata_fields?: string[];
+}
+/**
+ * What is checked before anything is tried.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsValidation".
+ */
+export interface SectionsValidation {
+  /**
+   * Files are always checked against the schema; it can't be turned off.
+   */
+  schema_validation?: true;
+  /**
+   * The schemas are those of this program.
+   */
+  schema_path?: string;
+  /**
+   * All of them are always made.
+   *
+   * @maxItems 4
+   */
+  compatibility_checks?: ('model_availability' | 'parameter_ranges' | 'cost_budget' | 'performance_targets')[];
+  /**
+   * true: each canary begins with copies of live requests, whose answers nobody gets.
+   */
+  enable_dry_run?: boolean;
+  dry_run_duration_minutes?: WrittenSettingsMinutes;
+  dry_run_traffic_percentage?: WrittenSettingsPercentage;
+  /**
+   * What a change may be expected to cost, by the catalogue's prices and what its author says (`deployment_strategy.expected_improvement`); beyond it the change is refused.
+   *
+   * @maxItems 3
+   *
+   * Items: Cost_explosion with max_cost_increase, quality_degradation with max_quality_drop, or latency_spike with max_latency_increase.
+   */
+  safety_checks?: (
+    | {
+        /**
+         * Name of the check.
+         */
+        name: 'cost_explosion';
+        /**
+         * Largest expected change, as a fraction.
+         */
+        max_cost_increase: number;
+      }
+    | {
+        /**
+         * Name of the check.
+         */
+        name: 'quality_degradation';
+        /**
+         * Largest expected change, as a fraction.
+         */
+        max_quality_drop: number;
+      }
+    | {
+        /**
+         * Name of the check.
+         */
+        name: 'latency_spike';
+        /**
+         * Largest expected change, as a fraction.
+         */
+        max_latency_increase: number;
+      }
+  )[];
+}
+/**
+ * When deployments may start. Rollbacks never wait for a window.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsDeploymentWindows".
+ */
+export interface SectionsDeploymentWindows {
+  /**
+   * Deployments start only while one of these is open.
+   *
+   * @maxItems 50
+   *
+   * Items: One window.
+   */
+  allow?: {
+    /**
+     * When it opens: five fields, minute to weekday.
+     */
+    cron: string;
+    duration_minutes: WrittenSettingsMinutes;
+    /**
+     * IANA time zone; UTC where left out.
+     */
+    timezone?: string;
+  }[];
+  /**
+   * None starts while one of these is open, whatever `allow` says.
+   *
+   * @maxItems 50
+   *
+   * Items: One window.
+   */
+  deny?: {
+    /**
+     * When it opens: five fields, minute to weekday.
+     */
+    cron: string;
+    duration_minutes: WrittenSettingsMinutes;
+    /**
+     * IANA time zone; UTC where left out.
+     */
+    timezone?: string;
+  }[];
+  /**
+   * A deployment that is under way when its window ends: finish (where left out), or pause until the next one opens.
+   */
+  overrun?: 'finish' | 'pause';
+}
+/**
+ * While it is there, nothing starts. `actuator freeze` does the same without a commit.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsFreeze".
+ */
+export interface SectionsFreeze {
+  /**
+   * Why.
+   */
+  reason: string;
+}
+/**
+ * A person, under all names that we meet.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsPerson".
+ */
+export interface SectionsPerson {
+  /**
+   * Name.
+   */
+  name: string;
+  /**
+   * Addresses of Git commits.
+   *
+   * @maxItems 20
+   */
+  emails?: string[];
+  /**
+   * Names of API keys.
+   *
+   * @maxItems 20
+   */
+  keys?: string[];
+  /**
+   * Roles for `approval_roles`.
+   *
+   * @maxItems 20
+   */
+  roles?: string[];
+}
+/**
+ * What a rollback must be followed by before it counts as done.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsRecoveryValidation".
+ */
+export interface SectionsRecoveryValidation {
+  /**
+   * Each must hold. Where left out: no more errors than critical_error_rate.
+   *
+   * @maxItems 20
+   *
+   * Items: One of http (endpoint), metrics (metric, max_value) or latency (percentile, max_ms).
+   */
+  health_checks?: (
+    | {
+        /**
+         * Kind.
+         */
+        type: 'http';
+        /**
+         * URL, or /health for our own gateways.
+         */
+        endpoint: string;
+        /**
+         * HTTP status; 200 where left out.
+         */
+        expected_status?: number;
+        /**
+         * Time-out; 10 where left out.
+         */
+        timeout_seconds?: number;
+      }
+    | {
+        /**
+         * Kind.
+         */
+        type: 'metrics';
+        /**
+         * Metric.
+         */
+        metric: 'error_rate';
+        /**
+         * Largest value.
+         */
+        max_value: number;
+        window_minutes?: WrittenSettingsMinutes;
+      }
+    | {
+        /**
+         * Kind.
+         */
+        type: 'latency';
+        /**
+         * Percentile.
+         */
+        percentile: 50 | 95 | 99;
+        /**
+         * Largest value in milliseconds.
+         */
+        max_ms: number;
+        window_minutes?: WrittenSettingsMinutes;
+      }
+  )[];
+  validation_duration_minutes?: WrittenSettingsMinutes;
+  /**
+   * What counts as recovered.
+   */
+  success_criteria?: {
+    /**
+     * false: checks are reported and decide nothing.
+     */
+    all_health_checks_pass?: boolean;
+    /**
+     * false: metrics and latency checks decide nothing.
+     */
+    metrics_within_bounds?: boolean;
+    /**
+     * true: stable's error rate must not be higher than before the deployment.
+     */
+    no_new_errors?: boolean;
+  };
+  /**
+   * What happens if not.
+   */
+  on_failure?: {
+    /**
+     * alert_and_hold (where left out): stable stays in force and people are told. rollback_further: back to the revision before it, once.
+     */
+    action?: 'alert_and_hold' | 'rollback_further';
+    /**
+     * Who is told.
+     *
+     * @maxItems 10
+     */
+    escalation_channels?: string[];
+  };
+}
+/**
+ * Health of the service and of what it depends on.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsHealthMonitoring".
+ */
+export interface SectionsHealthMonitoring {
+  /**
+   * Endpoints that are asked again and again.
+   *
+   * @maxItems 50
+   *
+   * Items: One endpoint.
+   */
+  endpoints?: {
+    /**
+     * Name.
+     */
+    name: string;
+    /**
+     * Kind; http where left out.
+     */
+    type?: 'http' | 'postgres';
+    /**
+     * URL.
+     */
+    url?: string;
+    /**
+     * HTTP method.
+     */
+    method?: 'GET' | 'HEAD';
+    /**
+     * Time-out.
+     */
+    timeout_seconds?: number;
+    /**
+     * Interval.
+     */
+    interval_seconds?: number;
+    /**
+     * HTTP statuses.
+     *
+     * @maxItems 20
+     */
+    success_codes?: number[];
+    /**
+     * Database; a reference such as ${DATABASE_URL}.
+     */
+    connection_string?: string;
+  }[];
+  /**
+   * Limits for every canary, beside its own triggers: warning pauses it, critical rolls it back.
+   */
+  thresholds?: {
+    /**
+     * Error rate.
+     */
+    error_rate?: {
+      /**
+       * Fraction.
+       */
+      warning?: number;
+      /**
+       * Fraction.
+       */
+      critical?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * 95th percentile of latency.
+     */
+    latency_p95?: {
+      /**
+       * Milliseconds.
+       */
+      warning_ms?: number;
+      /**
+       * Milliseconds.
+       */
+      critical_ms?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+    /**
+     * Mean quality score.
+     */
+    quality_score?: {
+      /**
+       * Least score.
+       */
+      warning?: number;
+      /**
+       * Least score.
+       */
+      critical?: number;
+      window_minutes?: WrittenSettingsMinutes;
+    };
+  };
+  /**
+   * Who is told.
+   */
+  alerts?: {
+    /**
+     * Channels.
+     *
+     * @maxItems 20
+     *
+     * Items: One channel.
+     */
+    channels?: {
+      /**
+       * Kind.
+       */
+      type: 'slack' | 'pagerduty' | 'email';
+      /**
+       * Address; a reference.
+       */
+      webhook_url?: string;
+      /**
+       * Key; a reference.
+       */
+      integration_key?: string;
+      /**
+       * Addresses.
+       *
+       * @maxItems 100
+       */
+      recipients?: string[];
+      /**
+       * Severities.
+       *
+       * @maxItems 3
+       */
+      severity_levels?: ('info' | 'warning' | 'critical')[];
+    }[];
+  };
+}
+/**
+ * One metric.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsMetric".
+ */
+export interface SectionsMetric {
+  /**
+   * Name.
+   */
+  name: string;
+  /**
+   * Kind.
+   */
+  type: 'counter' | 'histogram' | 'gauge';
+  /**
+   * Labels.
+   *
+   * @maxItems 20
+   */
+  labels?: string[];
+  /**
+   * Upper bounds.
+   *
+   * @maxItems 100
+   */
+  buckets?: number[];
+}
+/**
+ * Where metrics go.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsExport".
+ */
+export interface SectionsExport {
+  /**
+   * Prometheus.
+   */
+  prometheus?: {
+    /**
+     * On.
+     */
+    enabled?: boolean;
+    /**
+     * Port.
+     */
+    port?: number;
+    /**
+     * Path.
+     */
+    path?: string;
+  };
+  /**
+   * OpenTelemetry.
+   */
+  otlp?: {
+    /**
+     * On.
+     */
+    enabled?: boolean;
+    /**
+     * Collector.
+     */
+    endpoint?: string;
+  };
+  /**
+   * Webhook.
+   */
+  webhook?: {
+    /**
+     * On.
+     */
+    enabled?: boolean;
+    /**
+     * Address; a reference.
+     */
+    url?: string;
+    /**
+     * Interval.
+     */
+    interval_seconds?: number;
+  };
+}
+/**
+ * What the decision engine is told.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsFeedbackLoop".
+ */
+export interface SectionsFeedbackLoop {
+  /**
+   * On.
+   */
+  enable_feedback?: boolean;
+  /**
+   * Interval.
+   */
+  feedback_interval_seconds?: number;
+  /**
+   * Metrics.
+   *
+   * @maxItems 50
+   */
+  feedback_metrics?: string[];
+  aggregation_window_minutes?: WrittenSettingsMinutes;
+  /**
+   * Address.
+   */
+  decision_engine_endpoint?: string;
+  /**
+   * Context.
+   *
+   * @maxItems 50
+   */
+  include_context?: string[];
+}
+/**
+ * What the dashboard shows.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsDashboardRequirements".
+ */
+export interface SectionsDashboardRequirements {
+  /**
+   * Interval.
+   */
+  refresh_interval_seconds?: number;
+  /**
+   * Panels.
+   *
+   * @maxItems 100
+   */
+  panels?: string[];
+}
+/**
+ * Logging of the daemon; its level is `--log-level` at present.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsObservability".
+ */
+export interface SectionsObservability {
+  /**
+   * Level.
+   */
+  log_level?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  /**
+   * As JSON lines.
+   */
+  json_logging?: boolean;
+  /**
+   * By component.
+   */
+  component_log_levels?: {
+    [k: string]: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  };
+}
+/**
+ * Backups of the store.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsBackup".
+ */
+export interface SectionsBackup {
+  /**
+   * On.
+   */
+  enabled?: boolean;
+  /**
+   * Cron.
+   */
+  schedule?: string;
+  /**
+   * How many are kept.
+   */
+  retention?: {
+    /**
+     * Daily.
+     */
+    daily?: number;
+    /**
+     * Weekly.
+     */
+    weekly?: number;
+    /**
+     * Monthly.
+     */
+    monthly?: number;
+  };
+  /**
+   * What.
+   *
+   * @maxItems 4
+   */
+  include?: ('deployments' | 'configurations' | 'rollback_history' | 'audit_logs')[];
+  /**
+   * Where.
+   */
+  storage?: {
+    /**
+     * Kind.
+     */
+    type?: 's3' | 'file';
+    /**
+     * Bucket.
+     */
+    bucket?: string;
+    /**
+     * Prefix.
+     */
+    prefix?: string;
+    /**
+     * Encrypt.
+     */
+    encryption?: boolean;
+  };
+}
+/**
+ * Export of the audit trail. The trail itself, every event, is on the status branch.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsAudit".
+ */
+export interface SectionsAudit {
+  /**
+   * On.
+   */
+  enabled?: boolean;
+  /**
+   * Events.
+   *
+   * @maxItems 50
+   */
+  events?: string[];
+  /**
+   * Where.
+   */
+  storage?: {
+    /**
+     * Kind.
+     */
+    type?: 'postgresql' | 'sqlite' | 'git';
+    /**
+     * Days.
+     */
+    retention_days?: number;
+  };
+  /**
+   * Export.
+   */
+  export?: {
+    /**
+     * On.
+     */
+    enabled?: boolean;
+    /**
+     * Form.
+     */
+    format?: 'json' | 'csv';
+    /**
+     * Where.
+     */
+    destination?: string;
+    /**
+     * Cron.
+     */
+    schedule?: string;
+  };
 }
 /**
  * actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.
@@ -1214,7 +2195,7 @@ export interface WrittenSettings {
    */
   actuator?: {
     /**
-     * Strategy for changes that name none: canary or immediate.
+     * Strategy for changes that name none: canary, blue-green, rolling, shadow, immediate, or auto (chosen by what has changed).
      */
     default_strategy?: string;
     /**
@@ -1222,6 +2203,61 @@ export interface WrittenSettings {
      */
     max_concurrent_deployments?: number;
     canary?: WrittenSettingsCanary;
+    /**
+     * Health checks at once.
+     */
+    max_concurrent_health_checks?: number;
+    /**
+     * Metrics a batch.
+     */
+    metrics_batch_size?: number;
+    /**
+     * Interval.
+     */
+    metrics_flush_interval_seconds?: number;
+    /**
+     * Caching.
+     */
+    cache?: {
+      /**
+       * On.
+       */
+      enabled?: boolean;
+      /**
+       * Age.
+       */
+      ttl_seconds?: number;
+      /**
+       * Entries.
+       */
+      max_entries?: number;
+    };
+    /**
+     * Database.
+     */
+    database?: {
+      /**
+       * Connections.
+       */
+      connection_pool_size?: number;
+      /**
+       * Time-out.
+       */
+      connection_timeout_seconds?: number;
+    };
+    /**
+     * Orchestrator.
+     */
+    orchestrator?: {
+      /**
+       * Connections.
+       */
+      connection_pool_size?: number;
+      /**
+       * Time-out.
+       */
+      request_timeout_seconds?: number;
+    };
   };
   canary?: WrittenSettingsCanary;
   /**
@@ -1232,10 +2268,82 @@ export interface WrittenSettings {
      * Least length of a comparison block, and the tick of the judge, in seconds.
      */
     collection_interval_seconds?: number;
+    /**
+     * Metrics that are exported.
+     *
+     * @maxItems 100
+     */
+    metrics?: SectionsMetric[];
+    export?: SectionsExport;
   };
   success_criteria?: WrittenSettingsSuccessCriteria;
   auto_rollback?: WrittenSettingsAutoRollback;
   statistical_validation?: WrittenSettingsStatisticalValidation;
+  versioning?: SectionsVersioning;
+  version_control?: SectionsVersionControl;
+  validation?: SectionsValidation;
+  deployment_windows?: SectionsDeploymentWindows;
+  freeze?: SectionsFreeze;
+  recovery_validation?: SectionsRecoveryValidation;
+  health_monitoring?: SectionsHealthMonitoring;
+  feedback_loop?: SectionsFeedbackLoop;
+  dashboard_requirements?: SectionsDashboardRequirements;
+  observability?: SectionsObservability;
+  backup?: SectionsBackup;
+  audit?: SectionsAudit;
+  /**
+   * Who is who (actuator.yaml only): for approvals, which never count from the author.
+   *
+   * @maxItems 1000
+   */
+  people?: SectionsPerson[];
+  /**
+   * Services whose deployments must be done before one of this service starts (rollout.yaml only).
+   *
+   * @maxItems 50
+   */
+  depends_on?: string[];
+  traffic_split?: WrittenSettingsTrafficSplit;
+  monitoring?: WrittenSettingsMonitoring;
+  /**
+   * The blue-green strategy.
+   */
+  blue_green?: {
+    validation_percentage?: WrittenSettingsPercentage;
+    /**
+     * What the copies may cost; 10 where left out.
+     */
+    max_validation_cost_usd?: number;
+    cutover?: WrittenSettingsCutover;
+    keep_blue_duration?: WrittenSettingsMinutes;
+  };
+  /**
+   * The rolling strategy: over the gateways in batches.
+   */
+  rolling?: {
+    batch_percentage?: WrittenSettingsPercentage;
+    batch_duration_minutes?: WrittenSettingsMinutes;
+    /**
+     * Gateways that may be away while it goes on; 1 where left out.
+     */
+    max_unavailable?: number;
+  };
+  /**
+   * The shadow strategy: copies of live requests, whose answers nobody gets.
+   */
+  shadow?: {
+    percentage?: WrittenSettingsPercentage;
+    duration_minutes?: WrittenSettingsMinutes;
+    /**
+     * What the copies may cost; 10 where left out. Then they end, and a person decides.
+     */
+    max_cost_usd?: number;
+    /**
+     * When it has passed: promote (where left out), canary (its steps follow), or pause for a person.
+     */
+    next?: 'promote' | 'canary' | 'pause';
+  };
+  stabilization_minutes?: WrittenSettingsMinutes;
 }
 /**
  * The canary strategy.
@@ -1248,24 +2356,7 @@ export interface WrittenSettingsCanary {
   steps?: WrittenSettingsSteps;
   success_criteria?: WrittenSettingsSuccessCriteria;
   max_total_duration_minutes?: WrittenSettingsMinutes;
-  /**
-   * How requests are divided between canary and stable.
-   */
-  traffic_split?: {
-    /**
-     * weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).
-     */
-    method?: string;
-    /**
-     * What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.
-     */
-    hash_key?: string;
-    /**
-     * A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.
-     */
-    sticky_sessions?: boolean;
-    sticky_duration_minutes?: WrittenSettingsMinutes;
-  };
+  traffic_split?: WrittenSettingsTrafficSplit;
   /**
    * true: a control group of 5 percent stays on stable to the last step. false: none, whatever `control_group_size` says.
    */
@@ -1282,6 +2373,46 @@ export interface WrittenSettingsCanary {
    * At max_total_duration_minutes: pause for a person (where left out), or roll back.
    */
   deadline_action?: 'pause' | 'rollback';
+  /**
+   * How the weights rise where no steps are written. The holds share `max_total_duration_minutes` evenly, two thirds of it.
+   */
+  rollout_strategy?: {
+    /**
+     * linear: equal distances. exponential: each weight is `base` times the one before. custom: `steps`.
+     */
+    type: 'linear' | 'exponential' | 'custom';
+    /**
+     * Factor; 2 where left out.
+     */
+    base?: number;
+    /**
+     * Percentages.
+     *
+     * @maxItems 50
+     */
+    steps?: WrittenSettingsPercentage[];
+  };
+}
+/**
+ * How requests are divided between canary and stable.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "WrittenSettingsTrafficSplit".
+ */
+export interface WrittenSettingsTrafficSplit {
+  /**
+   * weighted_random (each request is drawn by itself), consistent_hash (by the hash of `hash_key`; users in 5 % stay in at 25 %) or round_robin (evenly spaced).
+   */
+  method?: string;
+  /**
+   * What is hashed: user_id (where left out), session_id, request_id, client_key (the client's API key), header:<name> or metadata.<field>. A request without it is drawn at random and counted as unkeyed.
+   */
+  hash_key?: string;
+  /**
+   * A key that was served keeps its variant while its deployment lasts, also when the weight rises, until it was idle for `sticky_duration_minutes`. Ends with a rollback, a lowered weight, or 100 percent.
+   */
+  sticky_sessions?: boolean;
+  sticky_duration_minutes?: WrittenSettingsMinutes;
 }
 /**
  * When to roll back without asking.
@@ -1560,7 +2691,7 @@ export interface StatusFile {
   /**
    * Its phase.
    */
-  phase: 'idle' | 'pending' | 'progressing' | 'paused' | 'promoting' | 'rolling-back';
+  phase: 'idle' | 'pending' | 'progressing' | 'paused' | 'promoting' | 'rolling-back' | 'recovering';
   /**
    * Where it is in its plan.
    */
@@ -1730,16 +2861,20 @@ export interface TrafficFile {
 /** Ties the name of a schema to the type of what it accepts. */
 export interface SchemaTypes {
   acknowledgement: Acknowledgement;
+  'approval-request': ApprovalRequest;
   assignment: Assignment;
   'bucket-batch': BucketBatch;
   bucket: Bucket;
   'deploy-request': DeployRequest;
-  'deployment-command': DeploymentCommand;
   feedback: Feedback;
   'journal-event': PublishedEvent;
+  'key-request': KeyRequest;
   'llm-config': LlmConfig;
   models: ModelCatalogue;
+  'operator-command': OperatorCommand;
+  'rollback-file': RollbackFile;
   'rollback-request': RollbackRequest;
+  'settings-sections': Sections;
   settings: WrittenSettings;
   'status-file': StatusFile;
   'traffic-file': TrafficFile;

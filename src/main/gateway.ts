@@ -20,6 +20,7 @@ import { createFeedbackDesk } from '../gateway/feedback.ts';
 import { createProviderClient, type ProviderClient } from '../gateway/http/client.ts';
 import { loadMemory, saveMemory, type Memory } from '../gateway/memory-file.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
+import { createMirror } from '../gateway/mirror.ts';
 import { createRecorder } from '../gateway/recorder.ts';
 import { createRequestIds, type RequestIds } from '../gateway/request-id.ts';
 import { createScoring } from '../gateway/scoring.ts';
@@ -93,11 +94,20 @@ interface Parts {
   readonly control: Agent;
 }
 
+function openTable(gateway: string): AssignmentTable {
+  return createAssignmentTable({
+    gateway,
+    environment: withoutOwnSecrets(process.env),
+    rng: Math.random,
+    now: () => performance.now(),
+  });
+}
+
 function compose(options: GatewayOptions, log: Log, worker: WorkerHooks | undefined): Parts {
   const clientKeys = options.clientKeysFile === null ? null : openClientKeys(options.clientKeysFile, log);
   const check = (value: unknown): readonly string[] => schemaProblems('assignment', value).map(formatProblem);
   const file = join(options.dataDirectory, `assignments-${options.name}.json`);
-  const table = createAssignmentTable({ environment: withoutOwnSecrets(process.env), rng: Math.random, now: () => performance.now() });
+  const table = openTable(options.name);
   const ledger = createSpendingLedger();
   const ids = createRequestIds();
   let { requestIdKey } = recall(file, check, { table, ledger, ids });
@@ -129,17 +139,15 @@ function compose(options: GatewayOptions, log: Log, worker: WorkerHooks | undefi
     epoch: randomUUID(),
     persist: () => persistence.soon(),
   });
+  const scoring = createScoring({ agent: control, recorder, rng: Math.random, log });
+  const measuring = { providers, recorder, metrics, ledger, scoring, wallClock: Date.now };
   const server = createGatewayServer({
+    ...measuring,
+    mirror: createMirror(measuring),
     table,
-    recorder,
-    metrics,
-    providers,
     ids,
-    ledger,
-    scoring: createScoring({ agent: control, recorder, rng: Math.random, log }),
     bodies: createBodyReader(),
     rng: Math.random,
-    wallClock: Date.now,
     clientKeys,
     feedback,
     checkFeedback,

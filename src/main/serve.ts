@@ -15,6 +15,8 @@ import { createStatusBranch } from '../adapters/git/status-branch.ts';
 import { createLogNotifier } from '../adapters/notify/log-notifier.ts';
 import { openSqliteStore } from '../adapters/store/sqlite-store.ts';
 import { systemClock } from '../adapters/system/clock.ts';
+import { httpProbe } from '../adapters/system/health-probe.ts';
+import { nextTime } from '../adapters/system/next-time.ts';
 import { startPolling } from '../adapters/system/poll-schedule.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createApi } from '../api/server.ts';
@@ -27,7 +29,7 @@ import type { ConfigurationRepository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
 import { isLoopback } from './gateway.ts';
 import { keepGateway } from './gateway-child.ts';
-import { ensureKey } from './keys.ts';
+import { ensureKey, newKey } from './keys.ts';
 import { version } from './version.ts';
 
 const leaseTtlMs = 5000;
@@ -46,7 +48,7 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const store = await openSqliteStore(join(options.dataDirectory, 'actuator.db'));
   const leadership = await lead(store, log, onLost);
   const controlPlane = await composeControlPlane(options, { store, log, term: leadership.term, onLost });
-  const api = createApi({ ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, check: schemaProblems });
+  const api = createApi({ ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, newKey, check: schemaProblems });
   await ensureKey(store, options.dataDirectory, 'admin', 'admin');
   const key = await ensureKey(store, options.dataDirectory, 'gateway', 'gateway');
   await controlPlane.controlPlane.start();
@@ -88,6 +90,9 @@ async function composeControlPlane(
     ...given,
     ...git,
     notifier: createLogNotifier(given.log),
+    probe: httpProbe,
+    nextTime,
+    mergeYaml: mergeIntoYaml,
     read: readDocument,
     clock: systemClock,
     rng: Math.random,
@@ -96,7 +101,15 @@ async function composeControlPlane(
     takeOver: options.takeOver,
     version,
   });
-  const deploy = { clock: systemClock, controlPlane, writer: git.writer, read: readDocument, parseYaml, mergeYaml: mergeIntoYaml };
+  const deploy = {
+    clock: systemClock,
+    controlPlane,
+    store: given.store,
+    writer: git.writer,
+    read: readDocument,
+    parseYaml,
+    mergeYaml: mergeIntoYaml,
+  };
   return { controlPlane, deploy, repository: git.repository };
 }
 
@@ -131,6 +144,7 @@ async function lead(store: Store, log: Log, onLost: (error: Error) => void): Pro
     lease = await store.acquireLease(holder, leaseTtlMs);
   }
   const { term } = lease;
+  store.fence(term);
   let work: (() => Promise<void>) | null = null;
   let workedAt = 0;
   async function renew(): Promise<void> {

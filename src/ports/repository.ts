@@ -26,7 +26,10 @@ export interface ConfigurationRepository {
   read(blob: BlobRef): Promise<{ readonly text: string } | { readonly problem: Problem }>;
   /** First-parent commits after `from` up to `to`, oldest first; null when `from` is no ancestor of `to`. */
   firstParents(from: string, to: string, limit: number): Promise<readonly string[] | null>;
+  /** `Name <address>`; of a merge those of all commits that it brings, between semicolons. */
   author(commit: string): Promise<string>;
+  /** The commit message, whole. */
+  message(commit: string): Promise<string>;
   close(): Promise<void>;
 }
 

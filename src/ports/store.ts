@@ -41,7 +41,7 @@ export interface Lease {
   readonly term: number;
 }
 
-export type Role = 'viewer' | 'operator' | 'admin' | 'gateway';
+export type Role = 'viewer' | 'operator' | 'approver' | 'admin' | 'gateway';
 
 export interface ApiKey {
   readonly name: string;
@@ -55,6 +55,11 @@ export interface Store {
   /** False when the lease was lost: the caller must stop leading. */
   renewLease(holder: string, term: number, ttlMs: number): Promise<boolean>;
   releaseLease(holder: string, term: number): Promise<void>;
+  /**
+   * From now on whatever this process writes is refused with a StalledError once another leads: a leader that stood still and comes
+   * back must not settle what it never saw.
+   */
+  fence(term: number): void;
 
   states(): Promise<readonly ServiceState[]>;
   /** Appends in one transaction, durable when it returns. Throws StalledError when `term` is no longer the leader's. */

@@ -9,6 +9,7 @@ import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } fro
 import { fakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { aBucket } from '../builders/bucket.ts';
+import { ordered, rollbackOrder } from '../builders/service.ts';
 
 let bench: ControlPlaneWorld;
 
@@ -66,7 +67,7 @@ describe('slots', () => {
     await bench.controlPlane.tick();
     assert.equal(bench.state('b').active?.phase.name, 'pending');
 
-    await bench.controlPlane.engine.dispatch('a', { type: 'paused', deploymentId: null, reason: 'wait' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', ordered({ type: 'paused' }, 'wait'), 'me');
     await until('the slot is given on', () => bench.state('b').active?.phase.name === 'progressing');
   });
 });
@@ -130,7 +131,7 @@ describe('the judge', () => {
     assert.equal(phase?.name === 'paused' && phase.reason, 'incident');
     assert.equal(canaryWeight(bench.state('a')), 0);
 
-    await bench.controlPlane.engine.dispatch('a', { type: 'resumed', deploymentId: null, reason: 'over' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', ordered({ type: 'resumed' }, 'over'), 'me');
     bench.clock.advance(1000);
     await buckets('a', [20, 0], [180, 1]);
 
@@ -169,7 +170,7 @@ describe('a gateway', () => {
       (message: StreamMessage) => message.event === 'assignment' && told.push(message.data),
     );
 
-    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now', actor: 'me' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', ordered(rollbackOrder, 'now', 'me'), 'me');
     await connecting;
     await until('told', () => told.some((assignment) => assignment.variants.length === 1));
 
@@ -209,7 +210,7 @@ describe('a gateway', () => {
     await bench.controlPlane.connectGateway('g', (message) => message.event === 'assignment' && told.push(message.data));
     push(['a'], ['a']);
     await until('progresses', () => bench.state('a').active?.phase.name === 'progressing');
-    await bench.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'now', actor: 'me' }, 'me');
+    await bench.controlPlane.engine.dispatch('a', ordered(rollbackOrder, 'now', 'me'), 'me');
     const before = told.length;
     await bench.controlPlane.tick();
     assert.ok(told.length > before);

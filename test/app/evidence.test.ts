@@ -12,6 +12,7 @@ import { agrees, type EvidenceRecord } from '../../src/domain/analysis/record.ts
 import { newHistogram, newMoments, packHistogram, recordMoment, recordValue } from '../../src/domain/analysis/histogram.ts';
 import { canaryWeight } from '../../src/domain/rollout/state.ts';
 import type { Bucket } from '../../src/generated/types.ts';
+import { ordered, rollbackOrder } from '../builders/service.ts';
 import { aBucket } from '../builders/bucket.ts';
 import { drawNormal } from '../../src/domain/analysis/stats/draw.ts';
 import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } from '../support/control-plane-world.ts';
@@ -120,7 +121,7 @@ describe('evidence', () => {
     const { id } = world.state('a').active!;
     assert.notEqual(await world.store.get(`evidence/${id}/0`), null);
 
-    await world.controlPlane.engine.dispatch('a', { type: 'rollback-requested', deploymentId: null, reason: 'no', actor: 'me' }, 'me');
+    await world.controlPlane.engine.dispatch('a', ordered(rollbackOrder, 'no', 'me'), 'me');
     await world.controlPlane.engine.dispatch('a', { type: 'applied', generation: world.state('a').generation }, 'me');
     await until('ended', () => world.state('a').last?.id === id);
 

@@ -2,24 +2,51 @@ import { newJudge } from '../../src/domain/analysis/judge.ts';
 import type { Judgement, Verdict } from '../../src/domain/analysis/look.ts';
 import { momentOf } from '../../src/domain/analysis/record.ts';
 import type { Plan } from '../../src/domain/planning/plan.ts';
-import type { ServiceEvent } from '../../src/domain/rollout/event.ts';
+import type { Command, Order, ServiceEvent } from '../../src/domain/rollout/event.ts';
+import { analyse } from '../../src/domain/planning/step.ts';
+import type { RecoveryPolicy } from '../../src/domain/settings/recovery.ts';
 import type { Effect } from '../../src/domain/rollout/effect.ts';
 import { reduce } from '../../src/domain/rollout/reduce.ts';
 import { aPolicy } from './judge.ts';
 import { newService, type ServiceState } from '../../src/domain/rollout/state.ts';
 
+/** None, unless a test is about it. */
+export function aRecovery(change: Partial<RecoveryPolicy> = {}): RecoveryPolicy {
+  return {
+    durationMs: 0,
+    checks: [],
+    decides: { http: true, metrics: true },
+    noNewErrors: false,
+    onFailure: 'alert_and_hold',
+    channels: [],
+    ...change,
+  };
+}
+
+export function granted(change: Partial<Extract<ServiceEvent, { type: 'slot-granted' }>> = {}): ServiceEvent {
+  return { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01, gateways: ['g1', 'g2', 'g3', 'g4'], ...change };
+}
+
+/** As somebody orders it. */
+export function ordered(order: Order, reason = 'because', actor = 'operator'): Command {
+  return { ...order, deploymentId: null, reason, actor };
+}
+
+export const rollbackOrder: Order = { type: 'rollback-requested', gradualMs: null, target: null };
+
 export function aPlan(change: Partial<Plan> = {}): Plan {
   return {
     kind: 'canary',
-    steps: [
-      { weight: 5, holdMs: 1000 },
-      { weight: 50, holdMs: 1000 },
-      { weight: 100, holdMs: 1000 },
-    ],
+    choice: null,
+    steps: [analyse(5, 1000), analyse(50, 1000), analyse(100, 1000)],
     maxTotalMs: 60_000,
     policy: aPolicy({ success_criteria: { min_sample_size: 10 } }),
     autoRollback: true,
     split: { method: 'weighted_random', hashKey: 'user_id', stickyMs: null },
+    gates: { approvals: 0, roles: [], needsReason: false, dryRun: null, safetyChecks: [], dependsOn: [] },
+    recovery: aRecovery(),
+    watchMs: 24 * 3_600_000,
+    maxUnavailable: null,
     settingsDigest: 'sha256:settings',
     ...change,
   };
@@ -89,5 +116,5 @@ export function aService(): Bench {
 export function aCanary(plan: Plan = aPlan()): Bench {
   return aService()
     .take(seen('new', 'deploy-1', plan))
-    .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 });
+    .take(granted());
 }

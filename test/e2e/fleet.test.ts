@@ -14,7 +14,7 @@ const service = 'support-chat';
 const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 const settings = slowSettings
   .replace('percentage: 20', 'percentage: 40')
-  .replace('metrics:', '    traffic_split: { method: consistent_hash, hash_key: user_id }\nmetrics:');
+  .replace('recovery_validation:', '    traffic_split: { method: consistent_hash, hash_key: user_id }\nrecovery_validation:');
 
 let world: World;
 let key: string;

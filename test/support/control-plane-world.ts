@@ -1,4 +1,6 @@
 /** The control plane on a real store and a fake clock, with a repository in memory and fakes for the rest of the world. */
+import { mergeIntoYaml } from '../../src/adapters/documents/edit.ts';
+import { nextTime } from '../../src/adapters/system/next-time.ts';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { createControlPlane, type ControlPlane } from '../../src/app/control-plane.ts';
 import { sha1Hex } from '../../src/base/hash.ts';
@@ -14,6 +16,7 @@ const settings = `actuator:
     steps: [{ percentage: 10, duration_minutes: 1m }, { percentage: 100, duration_minutes: 1m }]
     max_total_duration_minutes: 30
     success_criteria: { min_sample_size: 20, max_error_rate_increase: 0.05 }
+recovery_validation: { validation_duration_minutes: 0s }
 metrics: { collection_interval_seconds: 1 }
 `;
 
@@ -52,6 +55,7 @@ export function aHistory(): ConfigurationRepository & { push(files: Files): void
       return Promise.resolve(ids.slice(ids.indexOf(from) + 1, ids.indexOf(to) + 1));
     },
     author: () => Promise.resolve('Ada'),
+    message: () => Promise.resolve('change'),
     close: () => Promise.resolve(),
   };
 }
@@ -105,6 +109,9 @@ export async function bootControlPlane(
         return Promise.resolve();
       },
     },
+    probe: { status: () => Promise.resolve(200) },
+    nextTime,
+    mergeYaml: mergeIntoYaml,
     read: readDocument,
     clock,
     rng: () => 0.5,

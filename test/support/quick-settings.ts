@@ -7,6 +7,8 @@ export const quickSettings = `actuator:
       - { percentage: 100, duration_minutes: 1s }
     max_total_duration_minutes: 2m
     success_criteria: { max_error_rate_increase: 0.05, min_sample_size: 20 }
+recovery_validation:
+  validation_duration_minutes: 0s
 metrics:
   collection_interval_seconds: 0.5
 `;

@@ -8,10 +8,14 @@ import { nearest, oneLine } from '../../base/text.ts';
 import { locate, type DocumentReader } from '../../domain/config/document.ts';
 import { schemas } from '../../generated/schemas.ts';
 import type { SchemaTypes } from '../../generated/types.ts';
+import { isCron, isTimeZone } from '../system/next-time.ts';
 import { parseYaml } from './yaml.ts';
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, verbose: true, discriminator: true });
 ajv.addKeyword('x-secret');
+ajv.addKeyword('x-not-in-effect');
+ajv.addFormat('cron', isCron);
+ajv.addFormat('time-zone', isTimeZone);
 (formatsPlugin as unknown as (instance: Ajv2020) => void)(ajv);
 for (const schema of Object.values(schemas)) ajv.addSchema(schema);
 
@@ -78,6 +82,8 @@ function expectation(error: ErrorObject, params: Readonly<Record<string, unknown
       return `must be ${withArticle(String(params['type']))}`;
     case 'enum':
       return `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`;
+    case 'format':
+      return formats[String(params['format'])] ?? error.message ?? 'is not allowed';
     case 'const':
       return `must be ${JSON.stringify(params['allowedValue'])}`;
     case 'minimum':
@@ -93,6 +99,11 @@ function expectation(error: ErrorObject, params: Readonly<Record<string, unknown
       return error.message ?? 'is not allowed';
   }
 }
+
+const formats: Readonly<Record<string, string>> = {
+  cron: 'must be a cron expression of five fields, such as "0 9 * * 1-5"',
+  'time-zone': 'must be an IANA time zone, such as "Europe/Berlin"',
+};
 
 function withArticle(type: string): string {
   const word = type === 'object' ? 'map' : type === 'array' ? 'list' : type === 'string' ? 'text' : type;

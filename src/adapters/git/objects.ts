@@ -1,4 +1,5 @@
 /** Git objects as values. */
+import { oneLine } from '../../base/text.ts';
 export interface TreeEntry {
   readonly mode: string;
   readonly name: string;
@@ -30,6 +31,12 @@ export interface CommitObject {
   readonly message: string;
 }
 
+/** `Name <address>`, each cut by itself, so that a long name hides no address. */
+function nameOf(name: string, address: string): string {
+  const whole = [oneLine(name, 100), address === '' ? '' : `<${oneLine(address, 200)}>`].filter((part) => part !== '').join(' ');
+  return whole === '' ? 'unknown' : whole;
+}
+
 export function parseCommit(content: Buffer): CommitObject {
   const text = content.toString('utf8');
   const headEnd = text.indexOf('\n\n');
@@ -40,7 +47,7 @@ export function parseCommit(content: Buffer): CommitObject {
   return {
     tree: values('tree')[0] ?? '',
     parents: values('parent'),
-    author: author?.[1] || author?.[2] || 'unknown',
+    author: nameOf(author?.[1] ?? '', author?.[2] ?? ''),
     message: headEnd < 0 ? '' : text.slice(headEnd + 2),
   };
 }

@@ -71,7 +71,8 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
       return { text: object.content.toString('utf8').replace(/^\uFEFF/, '') };
     },
     firstParents: (from, to, limit) => firstParents(mirror, from, to, limit),
-    author: async (commit) => oneLine((await mirror.commit(commit)).author, 100),
+    message: async (commit) => (await mirror.commit(commit)).message,
+    author: (commit) => authorsOf(mirror, commit),
     close: () => {
       mirror.close();
       return Promise.resolve();
@@ -152,6 +153,26 @@ async function assemble(
       .map((entry) => [entry.name.slice(0, -5), { oid: entry.oid, path: `policies/${entry.name}` }] as const),
   );
   return { commit, settings: file('actuator.yaml'), catalogue: file('models.yaml'), policies, services, problems };
+}
+
+/** Commits of a merged branch that are looked at. */
+const mostMerged = 100;
+
+/** Of a merge also everybody whose commits it brings: they have made the change, whoever pressed the button. */
+async function authorsOf(mirror: Mirror, commit: string): Promise<string> {
+  const { author, parents } = await mirror.commit(commit);
+  const [first, ...merged] = parents;
+  const authors = new Set([author]);
+  const seen = new Set<string>();
+  for (const queue = [...merged]; queue.length > 0 && seen.size < mostMerged;) {
+    const at = queue.pop() ?? '';
+    if (seen.has(at) || first === undefined || (await isAncestor(mirror, at, first))) continue;
+    seen.add(at);
+    const own = await mirror.commit(at);
+    authors.add(own.author);
+    queue.push(...own.parents);
+  }
+  return [...authors].join('; ');
 }
 
 async function firstParents(mirror: Mirror, from: string, to: string, limit: number): Promise<readonly string[] | null> {

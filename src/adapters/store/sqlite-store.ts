@@ -29,7 +29,33 @@ export async function openSqliteStore(file: string): Promise<Store> {
       cause: error,
     });
   }
-  return { ...leases(db), ...journal(db), ...configurations(db), ...entries(db), ...apiKeys(db), close: () => db.destroy() };
+  let term: number | null = null;
+  const write: Write = (work) =>
+    term === null
+      ? work(db)
+      : db.transaction().execute(async (transaction) => {
+          await mustLead(transaction, term ?? 0);
+          return work(transaction);
+        });
+  return {
+    ...leases(db),
+    ...journal(db, write),
+    ...configurations(db, write),
+    ...entries(db, write),
+    ...apiKeys(db, write),
+    fence: (given) => {
+      term = given;
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** Runs a write, fenced once this process leads. */
+type Write = <T>(work: (db: Database) => Promise<T>) => Promise<T>;
+
+async function mustLead(transaction: Database, term: number): Promise<void> {
+  const leader = await transaction.selectFrom('leases').select('term').where('name', '=', leaseName).executeTakeFirst();
+  if (leader?.term !== term) throw new StalledError(`another control plane leads (term ${leader?.term ?? 'none'}, ours was ${term})`);
 }
 
 function leases(db: Database): Pick<Store, 'acquireLease' | 'renewLease' | 'releaseLease'> {
@@ -76,6 +102,7 @@ function leases(db: Database): Pick<Store, 'acquireLease' | 'renewLease' | 'rele
 
 function journal(
   db: Database,
+  write: Write,
 ): Pick<Store, 'states' | 'append' | 'pendingEffects' | 'settleEffect' | 'journal' | 'journalOf' | 'nextDeploymentNumber'> {
   return {
     async states() {
@@ -88,7 +115,7 @@ function journal(
       return rows.map((row) => ({ id: row.id, service: row.service, effect: JSON.parse(row.effect) as Effect }));
     },
     async settleEffect(id) {
-      await db.deleteFrom('effects').where('id', '=', id).execute();
+      await write((fenced) => fenced.deleteFrom('effects').where('id', '=', id).execute());
     },
     async journal(after, limit) {
       return (await db.selectFrom('journal').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute()).map(
@@ -101,12 +128,16 @@ function journal(
       ).map(toRow);
     },
     async nextDeploymentNumber(day) {
-      const row = await db
-        .insertInto('deployment_numbers')
-        .values({ day, number: 1 })
-        .onConflict((conflict) => conflict.column('day').doUpdateSet((eb) => ({ number: sql`${eb.ref('deployment_numbers.number')} + 1` })))
-        .returning('number')
-        .executeTakeFirstOrThrow();
+      const row = await write((fenced) =>
+        fenced
+          .insertInto('deployment_numbers')
+          .values({ day, number: 1 })
+          .onConflict((conflict) =>
+            conflict.column('day').doUpdateSet((eb) => ({ number: sql`${eb.ref('deployment_numbers.number')} + 1` })),
+          )
+          .returning('number')
+          .executeTakeFirstOrThrow(),
+      );
       return row.number;
     },
   };
@@ -117,8 +148,7 @@ async function appendIn(
   row: Omit<JournalRow, 'position' | 'seq'>,
   term: number,
 ): Promise<{ row: JournalRow; pending: readonly PendingEffect[] }> {
-  const leader = await transaction.selectFrom('leases').select('term').where('name', '=', leaseName).executeTakeFirst();
-  if (leader?.term !== term) throw new StalledError(`another control plane leads (term ${leader?.term ?? 'none'}, ours was ${term})`);
+  await mustLead(transaction, term);
   const last = await transaction
     .selectFrom('journal')
     .select((eb) => eb.fn.max('seq').as('seq'))
@@ -183,7 +213,7 @@ function toRow(row: {
   };
 }
 
-function configurations(db: Database): Pick<Store, 'saveConfiguration' | 'configuration'> {
+function configurations(db: Database, write: Write): Pick<Store, 'saveConfiguration' | 'configuration'> {
   return {
     async saveConfiguration(saved) {
       const values = {
@@ -195,11 +225,13 @@ function configurations(db: Database): Pick<Store, 'saveConfiguration' | 'config
         text: saved.text,
       };
       // Same digest, newer commit: prices and the written form may have changed, and the newest is what a revert must restore.
-      await db
-        .insertInto('configurations')
-        .values(values)
-        .onConflict((conflict) => conflict.columns(['service', 'digest']).doUpdateSet(values))
-        .execute();
+      await write((fenced) =>
+        fenced
+          .insertInto('configurations')
+          .values(values)
+          .onConflict((conflict) => conflict.columns(['service', 'digest']).doUpdateSet(values))
+          .execute(),
+      );
     },
     async configuration(service, digest): Promise<StoredConfiguration | null> {
       const row = await db
@@ -221,20 +253,22 @@ function configurations(db: Database): Pick<Store, 'saveConfiguration' | 'config
   };
 }
 
-function entries(db: Database): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDocuments' | 'cacheDocument'> {
+function entries(db: Database, write: Write): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDocuments' | 'cacheDocument'> {
   return {
     async get(key) {
       return (await db.selectFrom('entries').select('value').where('key', '=', key).executeTakeFirst())?.value ?? null;
     },
     async put(key, value) {
-      await db
-        .insertInto('entries')
-        .values({ key, value })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-        .execute();
+      await write((fenced) =>
+        fenced
+          .insertInto('entries')
+          .values({ key, value })
+          .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+          .execute(),
+      );
     },
     async remove(key) {
-      await db.deleteFrom('entries').where('key', '=', key).execute();
+      await write((fenced) => fenced.deleteFrom('entries').where('key', '=', key).execute());
     },
     async cachedDocuments(keys) {
       const found = new Map<string, string>();
@@ -258,14 +292,16 @@ function entries(db: Database): Pick<Store, 'get' | 'put' | 'remove' | 'cachedDo
   };
 }
 
-function apiKeys(db: Database): Pick<Store, 'addApiKey' | 'apiKey'> {
+function apiKeys(db: Database, write: Write): Pick<Store, 'addApiKey' | 'apiKey'> {
   return {
     async addApiKey(hash, key) {
-      await db
-        .insertInto('api_keys')
-        .values({ hash, ...key })
-        .onConflict((conflict) => conflict.column('hash').doUpdateSet({ ...key }))
-        .execute();
+      await write((fenced) =>
+        fenced
+          .insertInto('api_keys')
+          .values({ hash, ...key })
+          .onConflict((conflict) => conflict.column('hash').doUpdateSet({ ...key }))
+          .execute(),
+      );
     },
     async apiKey(hash): Promise<ApiKey | null> {
       const row = await db.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();

@@ -5,18 +5,21 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { oneLine } from '../../base/text.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
-import { defineService } from '../../domain/config/service-definition.ts';
+import { defineService, type Past } from '../../domain/config/service-definition.ts';
 import type { DeployRequest } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
+import type { Store } from '../../ports/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { settingsFor } from '../reconcile/admission.ts';
+import { requesterKey } from '../reconcile/reconciler.ts';
 import { chooseService } from './choose-service.ts';
 
 export interface DeployDeps {
   readonly clock: Clock;
   readonly controlPlane: ControlPlane;
   readonly writer: ConfigurationWriter;
+  readonly store: Pick<Store, 'put' | 'configuration'>;
   readonly read: DocumentReader;
   /** YAML without a schema: a patch may hold nulls, and be less than a configuration. */
   readonly parseYaml: (text: string, file: string) => Result<{ readonly value: unknown }, readonly Problem[]>;
@@ -48,14 +51,15 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   const patch = {
     deployment_strategy: null,
     ...written,
-    ...(request.strategy === undefined ? {} : { deployment_strategy: request.strategy }),
+    ...(request.strategy === undefined ? {} : { deployment_strategy: { ...strategyOf(written), ...request.strategy } }),
   };
+  const past = await pastOf(deps, service);
   let problems: readonly Problem[] = [];
   const outcome = await deps.writer.edit(
     `services/${service}/config.yaml`,
     (text) => {
       const merged = deps.mergeYaml(text, patch);
-      problems = check(deps, service, merged);
+      problems = check(deps, service, merged, past);
       return problems.length > 0 ? null : merged;
     },
     deployMessage(service, request, actor),
@@ -65,8 +69,17 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
     return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
   if (outcome.kind === 'not-needed')
     return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
+  // Before anybody looks at the commit: its author is us, and whoever asked must not approve it.
+  await deps.store.put(requesterKey(outcome.commit), actor);
   deps.controlPlane.poll();
   return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit) });
+}
+
+/** One-off overrides of a deploy are always new; what is in force is what safety checks compare with. */
+async function pastOf({ controlPlane, store }: DeployDeps, service: string): Promise<Past> {
+  const digest = controlPlane.engine.state(service)?.stable?.digest;
+  const stable = digest === undefined ? null : await store.configuration(service, digest);
+  return { before: null, stable: stable?.config ?? null };
 }
 
 /** The reconciler finds the commit as it finds anybody's; a caller wants to know what became of it. */
@@ -82,18 +95,24 @@ async function deploymentOf({ controlPlane, clock }: DeployDeps, service: string
   return null;
 }
 
+/** What the file says of its rollout; flags come on top of it. */
+function strategyOf(written: Readonly<Record<string, unknown>>): object {
+  const strategy = written['deployment_strategy'];
+  return isObject(strategy) ? strategy : {};
+}
+
 function namedService(written: Readonly<Record<string, unknown>>): string | undefined {
   const { metadata } = written;
   const named = isObject(metadata) ? metadata['service'] : undefined;
   return typeof named === 'string' ? named : undefined;
 }
 
-function check(deps: DeployDeps, service: string, merged: string): readonly Problem[] {
+function check(deps: DeployDeps, service: string, merged: string, past: Past): readonly Problem[] {
   const accepted = deps.controlPlane.reconciler.accepted();
   if (accepted?.catalogue == null) throw new TransientError('the repository has not been read yet; try again in a moment');
   const document = deps.read('llm-config', merged, `services/${service}/config.yaml`);
   if (!document.ok) return document.error.map(withoutPlace);
-  const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service), null);
+  const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service), past);
   if (!defined.ok) return defined.error.map(withoutPlace);
   const state = deps.controlPlane.engine.state(service);
   const entry = state?.quarantine.find(({ digest }) => digest === defined.value.digest);
@@ -116,6 +135,7 @@ function deployMessage(service: string, request: DeployRequest, actor: string): 
   return [
     oneLine(`${service}: ${reason}`, 100),
     '',
+    ...(request.reason === undefined ? [] : [`Change-Reason: ${reason}`]),
     'Actuator-Event: deploy',
     `Actuator-Service: ${service}`,
     `Actuator-Actor: ${oneLine(actor, 100)}`,

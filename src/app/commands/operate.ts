@@ -1,92 +1,89 @@
-/** Orders of operators to a running deployment. */
+/** Orders of operators: to a running deployment, to what was promoted, to a service, or to all of them. */
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
-import { commandProblem, type CommandEvent } from '../../domain/rollout/commands.ts';
-import type { ServiceState } from '../../domain/rollout/state.ts';
-import type { DeploymentCommand, RollbackRequest } from '../../generated/types.ts';
+import { commandProblem } from '../../domain/rollout/command-problems.ts';
+import type { Command, Order } from '../../domain/rollout/event.ts';
+import { everyService, type ServiceState } from '../../domain/rollout/state.ts';
+import type { OperatorCommand } from '../../generated/types.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../engine/engine.ts';
 import { chooseService } from './choose-service.ts';
+import { fieldProblems, orders, type OrderName } from './orders.ts';
 
 export interface Ordered {
   readonly service: string;
-  readonly deployment_id: string;
+  /** Null: the order was about no deployment. */
+  readonly deployment_id: string | null;
 }
 
-export async function pauseDeployment(
-  engine: Engine,
-  request: DeploymentCommand,
-  actor: string,
-): Promise<Result<Ordered, readonly Problem[]>> {
-  return order(engine, request, actor, (deploymentId) => ({
-    type: 'paused',
-    deploymentId,
-    reason: request.reason ?? `paused by ${actor}`,
-  }));
+export interface OperateDeps {
+  readonly engine: Engine;
+  readonly clock: Clock;
 }
 
-export async function resumeDeployment(
-  engine: Engine,
-  request: DeploymentCommand,
-  actor: string,
-): Promise<Result<Ordered, readonly Problem[]>> {
-  return order(engine, request, actor, (deploymentId) => ({
-    type: 'resumed',
-    deploymentId,
-    reason: request.reason ?? `resumed by ${actor}`,
-  }));
+interface Target {
+  readonly service?: string;
+  readonly deployment_id?: string;
 }
 
-export async function rollBackDeployment(
-  engine: Engine,
-  request: RollbackRequest,
+export async function operate(
+  deps: OperateDeps,
+  name: OrderName,
+  request: OperatorCommand,
   actor: string,
 ): Promise<Result<Ordered, readonly Problem[]>> {
-  if (request.immediate === false) {
-    return refuse([
-      {
-        code: 'not-in-effect',
-        path: '/immediate',
-        message: 'Gradual rollbacks are not offered in this version; leave immediate out or set it to true.',
-      },
-    ]);
-  }
-  const chosen = target(engine, request);
+  const wrong = fieldProblems(name, request);
+  if (wrong.length > 0) return refuse(wrong);
+  if (name === 'resume' && endsDrain(deps.engine, request)) return operate(deps, 'unfreeze', request, actor);
+  const chosen = isForAll(name) ? frozenTarget(deps.engine, request) : target(deps.engine, request);
   if (!chosen.ok) return chosen;
-  if (request.scope === 'canary' && chosen.value.active === null) {
+  if (name === 'abort' && chosen.value.active === null)
     return refuse([
       {
         code: 'not-applicable',
-        path: '/scope',
-        message: `${chosen.value.service} has no canary; with the scope "all" the promoted revision is rolled back.`,
+        message: `${chosen.value.service} has nothing to abort; \`actuator rollback\` takes back what was promoted.`,
       },
     ]);
-  }
-  return order(engine, request, actor, (deploymentId) => ({ type: 'rollback-requested', deploymentId, reason: request.reason, actor }));
+  const ordered = orders[name].toOrder(request, chosen.value);
+  if (!ordered.ok) return ordered;
+  return dispatchOrder(deps, chosen.value, ordered.value, { request, reason: request.reason ?? `${name} by ${actor}`, actor });
 }
 
-async function order(
-  engine: Engine,
-  request: { readonly service?: string; readonly deployment_id?: string },
-  actor: string,
-  eventFor: (deploymentId: string | null) => CommandEvent,
+/** The guide ends a drain with a bare `resume`. A freeze is somebody's decision, and is ended by name. */
+function endsDrain(engine: Engine, { service, deployment_id: id }: Target): boolean {
+  return service === undefined && id === undefined && engine.everywhere().freeze?.drains === true;
+}
+
+function isForAll(name: OrderName): boolean {
+  return name === 'freeze' || name === 'unfreeze' || name === 'drain';
+}
+
+/** A freeze without a service is for all of them. */
+function frozenTarget(engine: Engine, request: Target): Result<ServiceState, readonly Problem[]> {
+  return request.service === undefined ? ok(engine.everywhere()) : target(engine, request);
+}
+
+export async function dispatchOrder(
+  { engine, clock }: OperateDeps,
+  state: ServiceState,
+  order: Order,
+  by: { readonly request: Target; readonly reason: string; readonly actor: string },
 ): Promise<Result<Ordered, readonly Problem[]>> {
-  const chosen = target(engine, request);
-  if (!chosen.ok) return chosen;
-  const event = eventFor(request.deployment_id ?? null);
-  const problem = commandProblem(chosen.value, event);
+  const command: Command = { ...order, deploymentId: by.request.deployment_id ?? null, reason: by.reason, actor: by.actor };
+  const problem = commandProblem(state, command, clock.now());
   if (problem !== null) return refuse([problem]);
-  const row = await engine.dispatch(chosen.value.service, event, actor);
-  const id = row?.stateAfter.active?.id;
+  const row = await engine.dispatch(state.service, command, by.actor);
   // Between the check and its turn something else happened to the service.
-  if (id === undefined)
-    return refuse([{ code: 'conflict', message: `${chosen.value.service} has changed in this moment; look at its status and try again.` }]);
-  return ok({ service: chosen.value.service, deployment_id: id });
+  if (row === null)
+    return refuse([{ code: 'conflict', message: `${state.service} has changed in this moment; look at its status and try again.` }]);
+  const { active, watch, last } = row.stateAfter;
+  return ok({
+    service: state.service === everyService ? 'all services' : state.service,
+    deployment_id: (active ?? last)?.id ?? watch?.deploymentId ?? null,
+  });
 }
 
-function target(
-  engine: Engine,
-  request: { readonly service?: string; readonly deployment_id?: string },
-): Result<ServiceState, readonly Problem[]> {
+export function target(engine: Engine, request: Target): Result<ServiceState, readonly Problem[]> {
   const states = engine.states();
   const byDeployment = states.find((state) =>
     [state.active?.id, state.watch?.deploymentId, state.last?.id].includes(request.deployment_id ?? ''),

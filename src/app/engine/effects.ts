@@ -1,12 +1,14 @@
 /** Carries out effects that must be confirmed. Each runs until it is settled, again after a restart, and does no harm twice. */
 import { canonicalJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
+import { collapsingPatch } from '../../domain/config/collapse.ts';
 import { digestOf } from '../../domain/config/digest.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { Effect } from '../../domain/rollout/effect.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
+import type { DeployDeps } from '../commands/deploy.ts';
 import { evidenceDigest } from '../publication/render.ts';
 import type { Engine } from './engine.ts';
 
@@ -16,16 +18,32 @@ export interface EffectDeps {
   readonly writer: ConfigurationWriter;
   readonly notifier: Notifier;
   readonly read: DocumentReader;
+  readonly mergeYaml: DeployDeps['mergeYaml'];
   /** A commit of ours is on the branch: have a look at it. */
   readonly onWritten: () => void;
 }
 
 type RevertEffect = Extract<Effect, { kind: 'commit-revert' }>;
 
-export async function runEffect(deps: EffectDeps, pending: PendingEffect): Promise<void> {
+/** All that is pending, one after the other; the first failure ends the pass, and the worker comes back. */
+export async function settleEffects(deps: EffectDeps): Promise<void> {
+  let failure: unknown;
+  for (const pending of await deps.store.pendingEffects()) {
+    try {
+      await runEffect(deps, pending);
+    } catch (thrown) {
+      // One that can't be done now must not hold up those of other services.
+      failure ??= thrown;
+    }
+  }
+  if (failure !== undefined) throw failure as Error;
+}
+
+async function runEffect(deps: EffectDeps, pending: PendingEffect): Promise<void> {
   const { effect } = pending;
   if (effect.kind === 'notify') await deps.notifier.notify(effect);
   else if (effect.kind === 'commit-revert') await commitRevert(deps, pending.service, effect);
+  else if (effect.kind === 'write-config') await writeConfig(deps, pending.service, effect);
   await deps.store.settleEffect(pending.id);
 }
 
@@ -35,7 +53,8 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
     deps.store.configuration(service, effect.restore.digest),
   ]);
   if (bad === null || good === null) throw new Error(`the store lacks a configuration of ${service} that a rollback needs`);
-  const marker = `Actuator-Deployment: ${effect.deploymentId}`;
+  // By what it takes back: one deployment can need two reverts.
+  const marker = `Actuator-Reverts: ${effect.bad.commit}`;
   // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.
   const isBad = (text: string): Promise<boolean> => {
     const parsed = deps.read('llm-config', text, 'config.yaml');
@@ -46,6 +65,42 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
     ? ({ kind: 'blocked', message: 'the change lies in models.yaml, which other services share; a person must decide' } as const)
     : await deps.writer.revert({ service, isBad, restoreText: good.text, message: revertMessage(deps.engine, service, effect), marker });
   await deps.engine.dispatch(service, { type: 'revert-settled', deploymentId: effect.deploymentId, outcome }, 'actuator');
+  if (outcome.kind === 'committed') deps.onWritten();
+}
+
+/** Only while the branch holds what was promoted; a newer change is left as it is, and a branch that refuses us is no harm. */
+async function writeConfig(
+  deps: EffectDeps,
+  service: string,
+  { deploymentId, revision }: Extract<Effect, { kind: 'write-config' }>,
+): Promise<void> {
+  const promoted = await deps.store.configuration(service, revision.digest);
+  if (promoted === null) throw new Error(`the store lacks a configuration of ${service} that was promoted`);
+  const own = ownDigest(promoted.config);
+  const message = [
+    oneLine(`${service}: write down what ${deploymentId} promoted`, 150),
+    '',
+    'Actuator-Event: collapsed',
+    `Actuator-Service: ${service}`,
+    `Actuator-Deployment: ${deploymentId}`,
+    'Actuator-Actor: actuator',
+    '',
+  ].join('\n');
+  const outcome = await deps.writer.edit(
+    `services/${service}/config.yaml`,
+    (text) => {
+      const parsed = text === null ? null : deps.read('llm-config', text, 'config.yaml');
+      if (text === null || parsed?.ok !== true || ownDigest(parsed.value.value) !== own) return null;
+      return deps.mergeYaml(text, collapsingPatch(parsed.value.value));
+    },
+    message,
+  );
+  if (outcome.kind === 'blocked')
+    await deps.notifier.notify({
+      key: `${deploymentId}/collapse`,
+      severity: 'warning',
+      message: `${service}: what ${deploymentId} promoted could not be written to the branch (${outcome.message}); write it by hand: green in place of llm, without deployment_strategy`,
+    });
   if (outcome.kind === 'committed') deps.onWritten();
 }
 

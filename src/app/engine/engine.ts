@@ -1,10 +1,10 @@
 /** The states of all services: one event at a time each, journaled before anything is done about it. */
-import { canonicalJson } from '../../base/json.ts';
+import { isSameJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
 import type { ServiceEvent } from '../../domain/rollout/event.ts';
 import { reduce } from '../../domain/rollout/reduce.ts';
 import { describeTransition } from '../../domain/rollout/sentences.ts';
-import { newService, type ServiceState } from '../../domain/rollout/state.ts';
+import { everyService, newService, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { JournalRow, PendingEffect, Store } from '../../ports/store.ts';
 
@@ -21,6 +21,8 @@ export interface Engine {
   load(): Promise<void>;
   state(service: string): ServiceState | undefined;
   states(): readonly ServiceState[];
+  /** What holds for all services at once: a freeze. Journaled like a service, and none. */
+  everywhere(): ServiceState;
   /** The row of the transition; null when the event did not apply. Rejects when it could not be journaled: then nothing has happened. */
   dispatch(service: string, event: ServiceEvent, actor: string): Promise<JournalRow | null>;
   /** Called in the order of the journal, before `dispatch` resolves. Must not throw. */
@@ -42,7 +44,7 @@ export function createEngine({ store, clock, term }: EngineDeps): Engine {
     const before = states.get(service) ?? newService(service);
     const at = clock.now();
     const [after, effects] = reduce(before, event, at);
-    if (after === before || (effects.length === 0 && canonicalJson(after) === canonicalJson(before))) return null;
+    if (after === before || (effects.length === 0 && isSameJson(after, before))) return null;
     const message = oneLine(`${service}: ${describeTransition(before, event, after)}`, 200);
     const { row, pending } = await store.append({ service, at, actor, event, message, stateAfter: after, effects }, term);
     states.set(service, after);
@@ -55,7 +57,8 @@ export function createEngine({ store, clock, term }: EngineDeps): Engine {
       for (const state of await store.states()) states.set(state.service, state);
     },
     state: (service) => states.get(service),
-    states: () => [...states.values()],
+    states: () => [...states.values()].filter(({ service }) => service !== everyService),
+    everywhere: () => states.get(everyService) ?? newService(everyService),
     dispatch(service, event, actor) {
       const turn = (turns.get(service) ?? Promise.resolve()).then(() => apply(service, event, actor));
       const settled = turn.catch(() => undefined);

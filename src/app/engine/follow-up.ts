@@ -1,27 +1,25 @@
 /** What a transition leads to: assignments out, slots given, acknowledgements counted, timers set. */
-import type { DaemonSettings } from '../../domain/settings/resolve.ts';
-import { holdsSlot, nextWake, type ServiceState } from '../../domain/rollout/state.ts';
+import { holdsSlot, isUntried, nextWake, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AssignmentSource } from '../fleet/assignments.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { Judging } from '../judging/judging.ts';
+import type { Gatekeeping } from './gatekeeping.ts';
 import type { Engine, TransitionNotice } from './engine.ts';
 
 export interface FollowUpDeps {
   readonly engine: Engine;
-  readonly judging: Judging;
   readonly fleet: Fleet;
   readonly assignments: AssignmentSource;
   readonly clock: Clock;
   readonly term: number;
-  readonly settings: () => DaemonSettings;
+  readonly gatekeeping: Gatekeeping;
   /** Takes care of a failure in work that nobody waits for. */
   readonly quietly: (work: Promise<unknown>) => void;
 }
 
 export interface FollowUp {
   after(notice: TransitionNotice): void;
-  /** Lets pending deployments start as far as `max_concurrent_deployments` allows, older ones first. */
+  /** Lets pending deployments start whose gates are open; one caller at a time. */
   grantSlots(): Promise<void>;
   /** Tells the reducer when every gateway has what it waits for. */
   checkApplied(state: ServiceState): Promise<void>;
@@ -38,28 +36,19 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
   const { engine, fleet, quietly } = deps;
   const wakes = createWakes(deps.clock, (service) => quietly(engine.dispatch(service, { type: 'woken' }, 'clock')));
 
-  async function grantSlots(): Promise<void> {
-    const states = engine.states();
-    let free = deps.settings().maxConcurrentDeployments - states.filter(holdsSlot).length;
-    const pending = states.filter((state) => state.active?.phase.name === 'pending');
-    for (const state of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
-      if (free-- <= 0) return;
-      await engine.dispatch(state.service, { type: 'slot-granted', ...deps.judging.stableNow(state) }, actor);
-    }
-  }
-
   async function checkApplied(state: ServiceState): Promise<void> {
     const version = { term: deps.term, generation: state.generation };
     const phase = state.active?.phase;
     // Where a refusal can still stop the promotion it must; where it can't, it is an answer, and nothing waits for it.
-    const mustServe = phase?.name === 'promoting' && (state.active?.plan.kind === 'immediate' || state.active?.plan.kind === 'first');
+    const mustServe = phase?.name === 'promoting' && state.active !== null && isUntried(state.active);
     const waits = phase?.name === 'promoting' || waitsForTraffic(state);
-    const isDone = mustServe ? fleet.hasApplied(state.service, version) : waits && fleet.hasSettled(state.service, version);
+    const isDone = mustServe ? fleet.isServed(state.service, version) : waits && fleet.hasSettled(state.service, version);
     if (!isDone) return;
     await engine.dispatch(state.service, { type: 'applied', generation: state.generation }, actor);
   }
 
   async function catchUp(): Promise<void> {
+    await deps.gatekeeping.holdUp();
     const now = deps.clock.now();
     for (const state of engine.states()) {
       const due = nextWake(state);
@@ -79,8 +68,9 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
 
   // Slots are counted and granted one caller at a time: two at once would both see the same one free.
   let granting: Promise<void> = Promise.resolve();
+  const grant = (): Promise<void> => deps.gatekeeping.grantSlots();
   function grantInTurn(): Promise<void> {
-    granting = granting.then(grantSlots, grantSlots);
+    granting = granting.then(grant, grant);
     return granting;
   }
 
@@ -101,7 +91,8 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
 }
 
 function waitsForTraffic(state: ServiceState): boolean {
-  return state.active?.phase.name === 'rolling-back' && !state.active.phase.trafficReturned;
+  const phase = state.active?.phase;
+  return phase?.name === 'rolling-back' && !phase.trafficReturned && phase.weight === 0;
 }
 
 /** One timer a service. */

@@ -1,6 +1,6 @@
 /** Turns the state of a service into the assignment that gateways understand. */
 import { completeServing } from '../../domain/config/serving.ts';
-import { assignedVariants, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { assignedVariants, fleetShare, mirrorShare, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Assignment, AssignmentServing, AssignmentSplit } from '../../generated/types.ts';
 import type { Store } from '../../ports/store.ts';
 
@@ -48,6 +48,8 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
         deployment_id: onTrial?.id ?? null,
         split: splitOf(onTrial),
         variants,
+        mirror: mirrorShare(state) || null,
+        canary_gateways: fleetShare(state)?.slice() ?? null,
       };
     },
     forget: (service) => {
@@ -59,7 +61,12 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
 /** Without a trial there is nothing to divide; the salt is the deployment's own. */
 function splitOf(onTrial: Deployment | null): AssignmentSplit {
   const { method, hashKey, stickyMs } = onTrial?.plan.split ?? { method: 'weighted_random' as const, hashKey: 'user_id', stickyMs: null };
-  return { method, hash_key: hashKey, salt: onTrial?.id ?? '', sticky_ms: stickyMs };
+  return { method, hash_key: hashKey, salt: onTrial === null ? '' : saltOf(onTrial), sticky_ms: stickyMs };
+}
+
+/** A person can have it drawn anew. */
+function saltOf({ id, resalted }: Deployment): string {
+  return resalted === 0 ? id : `${id}/${resalted}`;
 }
 
 /** Keeps what is in force and what would be next. */

@@ -56,6 +56,8 @@ export interface Fleet {
   heardFrom(gateway: string): void;
   /** Every gateway that may still serve something older has acknowledged at least this version. */
   hasApplied(service: string, version: Version): boolean;
+  /** All have answered and one at least serves it: what another refuses, which has served nothing yet, is that one's trouble. */
+  isServed(service: string, version: Version): boolean;
   /** The same, counting gateways that have refused it: those never served what came before it either. */
   hasSettled(service: string, version: Version): boolean;
   /** It has acknowledged some version since it connected: then its refusal of a newer one is about what is new. */
@@ -122,6 +124,7 @@ export function createFleet(clock: Clock): Fleet {
     },
     hasApplied: (service, version) => leased().every((gateway) => covers(gateway.acknowledged, service, version)),
     hasSettled: (service, version) => leased().every((gateway) => hasAnswered(gateway, service, version)),
+    isServed: (service, version) => isServedBy(leased(), service, version),
     hasServed: (gateway, service) => gateways.get(gateway)?.acknowledged.has(service) === true,
     refusals: (service, version) => refusalsOf(gateways, clock.now(), service, version),
     renewLeases: () => renew(gateways, clock.now()),
@@ -146,6 +149,11 @@ function refusalsOf(gateways: ReadonlyMap<string, Gateway>, now: Instant, servic
     const refusal = leaseUntil > now ? refused.get(service) : undefined;
     return refusal !== undefined && isAtLeast(refusal, version) ? [{ gateway, problems: refusal.problems }] : [];
   });
+}
+
+function isServedBy(all: readonly Gateway[], service: string, version: Version): boolean {
+  const serves = all.filter(({ acknowledged }) => covers(acknowledged, service, version));
+  return serves.length === all.length || (serves.length > 0 && all.every((gateway) => hasAnswered(gateway, service, version)));
 }
 
 function hasAnswered(gateway: Gateway, service: string, version: Version): boolean {

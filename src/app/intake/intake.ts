@@ -1,5 +1,6 @@
 /** Measurements of the gateways come in here, each batch once, and go to everybody who counts. */
 import type { Instant } from '../../base/time.ts';
+import { totalOf } from '../../domain/analysis/histogram.ts';
 import type { Bucket, BucketBatch, BucketBatchComment } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Store } from '../../ports/store.ts';
@@ -17,6 +18,8 @@ export interface Intake {
   /** False for a batch that was taken in before. Resolves when every verdict it led to has been acted on. */
   take(batch: BucketBatch): Promise<boolean>;
   traffic(service: string): TrialTraffic;
+  /** US dollars that copies for a deployment have cost; outlives a restart. */
+  mirroredCostUsd(deploymentId: string): number;
   /** The newest first. */
   comments(service: string): readonly Comment[];
 }
@@ -32,6 +35,8 @@ export interface IntakeDeps {
 type Taken = readonly [gateway: string, epoch: string, seq: number];
 
 const storeKey = 'intake';
+const mirrorKey = 'mirror-costs';
+const mostMirrored = 1000;
 const checkpointMs = 5000;
 const mostGateways = 10_000;
 const mostComments = 100;
@@ -39,6 +44,7 @@ const mostComments = 100;
 export function createIntake({ store, clock, judging, spending, quality }: IntakeDeps): Intake {
   const taken = new Map<string, Taken>();
   const traffic = new Map<string, TrialTraffic>();
+  const mirrored = new Map<string, number>();
   const comments = new Map<string, readonly Comment[]>();
   let checkpointedAt = 0;
 
@@ -59,6 +65,7 @@ export function createIntake({ store, clock, judging, spending, quality }: Intak
     if (clock.now() - checkpointedAt < checkpointMs) return;
     checkpointedAt = clock.now();
     await store.put(storeKey, JSON.stringify([...taken.values()]));
+    await store.put(mirrorKey, JSON.stringify([...mirrored].slice(-mostMirrored)));
     await judging.checkpoint();
   }
 
@@ -69,7 +76,10 @@ export function createIntake({ store, clock, judging, spending, quality }: Intak
   }
 
   async function takeBuckets(service: string, buckets: readonly Bucket[], at: Instant): Promise<void> {
-    for (const bucket of buckets) trafficOf(service).add(bucket, at);
+    for (const bucket of buckets) {
+      trafficOf(service).add(bucket, at);
+      addCopies(mirrored, bucket);
+    }
     await judging.take(service, buckets, at);
     await spending.take(service, buckets, at);
     await quality.look(service, buckets, at);
@@ -78,6 +88,7 @@ export function createIntake({ store, clock, judging, spending, quality }: Intak
   return {
     async load() {
       for (const entry of JSON.parse((await store.get(storeKey)) ?? '[]') as Taken[]) taken.set(entry[0], entry);
+      for (const [id, usd] of JSON.parse((await store.get(mirrorKey)) ?? '[]') as [string, number][]) mirrored.set(id, usd);
     },
     async take(batch) {
       if (!isNew(batch)) return false;
@@ -93,6 +104,11 @@ export function createIntake({ store, clock, judging, spending, quality }: Intak
       return true;
     },
     traffic: trafficOf,
+    mirroredCostUsd: (id) => mirrored.get(id) ?? 0,
     comments: (service) => comments.get(service) ?? [],
   };
+}
+
+function addCopies(sums: Map<string, number>, { deployment_id: id, mirrored: isCopy, cost_usd: cost }: Bucket): void {
+  if (isCopy === true && id !== null) sums.set(id, (sums.get(id) ?? 0) + totalOf(cost));
 }

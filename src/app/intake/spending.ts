@@ -1,5 +1,6 @@
 /** What each service has spent today (UTC), over all gateways: kept in the store, told to the gateways, and to people at a threshold. */
 import { toIso, type Instant } from '../../base/time.ts';
+import { totalOf } from '../../domain/analysis/histogram.ts';
 import type { AssignmentCostControls, Bucket } from '../../generated/types.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { Store } from '../../ports/store.ts';
@@ -54,7 +55,7 @@ export function createSpending({ store, notifier, limitsOf }: SpendingDeps): Spe
     async take(service, buckets, at) {
       // What applications report by feedback was not spent here, and must not be able to end anybody's budget.
       const own = buckets.filter(({ generation }) => generation !== null);
-      const usd = own.reduce((sum, { cost_usd: cost, excluded_cost_usd: more }) => sum + cost.n * cost.pivot + cost.sum + more, 0);
+      const usd = own.reduce((sum, { cost_usd: cost, excluded_cost_usd: more }) => sum + totalOf(cost) + more, 0);
       if (usd <= 0) return;
       const day = dayOf(at);
       const known = accounts.get(service);

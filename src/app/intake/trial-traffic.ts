@@ -1,7 +1,7 @@
 /** Where the requests of a service went: by variant, key and route. For people who ask whether the split does what it says. */
 import type { Instant } from '../../base/time.ts';
 import type { LookContext } from '../../domain/analysis/look.ts';
-import type { ServiceState } from '../../domain/rollout/state.ts';
+import { currentStep, type ServiceState } from '../../domain/rollout/state.ts';
 import { addMoments, addPacked, newMoments } from '../../domain/analysis/histogram.ts';
 import { distinctKeys, type DistinctKeys } from '../../domain/traffic/distinct.ts';
 import { shardCount } from '../../domain/traffic/split.ts';
@@ -93,11 +93,13 @@ export function createTrialTraffic(): TrialTraffic {
 
 /** What is to be compared with the weight: users where a user always goes the same way; nothing where sessions keep the variant they had. */
 export function drawnIn({ active, generation }: ServiceState, traffic: TrialTraffic | undefined): LookContext['drawn'] {
-  if (active === null || active.plan.split.stickyMs !== null) return null;
+  // Copies are no draw, and batches of gateways have whatever traffic comes to them.
+  const step = currentStep(active);
+  if (active === null || active.plan.split.stickyMs !== null || step?.kind === 'mirror' || step?.fleet != null) return null;
   if (active.plan.split.method !== 'consistent_hash') return { unit: 'requests' };
-  const step = traffic?.of(active.id)?.step;
-  if (step?.generation !== generation) return null;
-  return { unit: 'users', canary: step.users.canary.estimate(), stable: step.users.stable.estimate() };
+  const totals = traffic?.of(active.id)?.step;
+  if (totals?.generation !== generation) return null;
+  return { unit: 'users', canary: totals.users.canary.estimate(), stable: totals.users.stable.estimate() };
 }
 
 function newTotals(bucket: Bucket, at: Instant): Mutable<TrafficTotals> {

@@ -5,7 +5,7 @@ import { markUnusable, observe } from '../../domain/analysis/judge.ts';
 import { look, type Judgement, type LookContext } from '../../domain/analysis/look.ts';
 import { momentOf, type Moment } from '../../domain/analysis/record.ts';
 import type { ArmPair } from '../../domain/analysis/sample.ts';
-import { canaryWeight, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { currentStep, isOnTrial, judgedShare, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Baselines } from './baselines.ts';
 import type { Trial, Trials } from './trials.ts';
@@ -33,7 +33,7 @@ export interface LookingDeps {
 export function createLooking({ engine, trials, baselines, drawn }: LookingDeps): Looking {
   async function contextOf(state: ServiceState, { bench }: Trial, now: Instant): Promise<LookContext> {
     const rates = ratesOf(await baselines.of(state.service), now, bench.policy.watchedMs);
-    return { weight: canaryWeight(state), now, rates, drawn: drawn(state) };
+    return { weight: judgedShare(state), isMirrored: currentStep(state.active)?.kind === 'mirror', now, rates, drawn: drawn(state) };
   }
 
   function onTrial(service: string): { readonly state: ServiceState; readonly trial: Trial } | null {
@@ -65,8 +65,4 @@ export function createLooking({ engine, trials, baselines, drawn }: LookingDeps)
       return { judgement, moment: momentOf(judge, context) };
     },
   };
-}
-
-function isOnTrial({ phase }: Deployment): boolean {
-  return phase.name === 'progressing' || phase.name === 'paused';
 }

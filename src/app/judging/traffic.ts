@@ -10,6 +10,8 @@ const rateMs = 30_000;
 interface Slice {
   readonly at: Instant;
   readonly variant: 'stable' | 'canary';
+  /** Of copies: no user sent them. */
+  readonly isCopied: boolean;
   readonly digest: string;
   readonly counts: Counts;
   readonly latency: BucketHistogram;
@@ -42,6 +44,8 @@ export interface RecentTraffic {
   requestsPerSecond(now: Instant): number;
   /** Requests and errors of one digest as stable since `from` (at most five minutes back). */
   stableCounts(digest: string, from: Instant, now: Instant): Counts;
+  /** A quantile of stable's latency in milliseconds over the same; null without any. */
+  stableLatency(digest: string, from: Instant, now: Instant, q: number): number | null;
   /** Of one revision only: what another one did before says nothing about it. */
   variant(name: 'stable' | 'canary', digest: string, now: Instant): VariantTraffic;
   score(name: 'stable' | 'canary', digest: string, metric: string, now: Instant): { readonly n: number; readonly mean: number | null };
@@ -53,14 +57,12 @@ export function countsOf(bucket: Bucket): Counts {
 
 export function createRecentTraffic(): RecentTraffic {
   let slices: Slice[] = [];
-  const emptyHistogram: BucketHistogram = { zero: 0, bins: [] };
-
   function ownSlices(name: Slice['variant'], digest: string, now: Instant): readonly Slice[] {
     return slices.filter((slice) => slice.variant === name && slice.digest === digest && slice.at > now - recentMs);
   }
 
-  function scoreOf(own: readonly Slice[], metric: string): BucketMoments {
-    return own.reduce<BucketMoments>((sum, { scores }) => addMoments(sum, scores[metric] ?? newMoments()), newMoments());
+  function stableSlices(digest: string, from: Instant, now: Instant): readonly Slice[] {
+    return ownSlices('stable', digest, now).filter((slice) => slice.at >= from);
   }
 
   return {
@@ -69,6 +71,7 @@ export function createRecentTraffic(): RecentTraffic {
       slices.push({
         at,
         variant: bucket.variant,
+        isCopied: bucket.mirrored === true,
         digest: bucket.digest,
         counts: countsOf(bucket),
         latency: bucket.latency_ms,
@@ -80,36 +83,45 @@ export function createRecentTraffic(): RecentTraffic {
       });
     },
     requestsPerSecond(now) {
-      const recent = slices.filter((slice) => slice.at > now - rateMs);
+      const recent = slices.filter((slice) => slice.at > now - rateMs && !slice.isCopied);
       const oldest = recent[0];
       if (oldest === undefined) return 0;
       const span = Math.max(1000, now - oldest.at);
       return recent.reduce((sum, slice) => sum + slice.counts.requests, 0) / (span / 1000);
     },
-    stableCounts: (digest, from, now) =>
-      slices
-        .filter((slice) => slice.variant === 'stable' && slice.digest === digest && slice.at >= Math.max(from, now - recentMs))
-        .reduce((sum, slice) => addCounts(sum, slice.counts), noCounts),
-    variant(name, digest, now) {
-      const own = ownSlices(name, digest, now);
-      const counts = own.reduce((sum, slice) => addCounts(sum, slice.counts), noCounts);
-      const latency = own.reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram);
-      const firstToken = own.reduce((sum, slice) => addPacked(sum, slice.firstToken), emptyHistogram);
-      return {
-        ...counts,
-        latency_p50_ms: quantileOf(latency, 0.5),
-        latency_p95_ms: quantileOf(latency, 0.95),
-        first_token_p50_ms: quantileOf(firstToken, 0.5),
-        cost_per_request_usd: meanOf(own.reduce<BucketMoments>((sum, slice) => addMoments(sum, slice.cost), newMoments())),
-        unpriced_requests: own.reduce((sum, slice) => sum + slice.unpriced, 0),
-        recovered: own.reduce((sum, slice) => sum + slice.recovered, 0),
-        quality_score: meanOf(scoreOf(own, 'quality_score')),
-        judged_quality: meanOf(scoreOf(own, 'judged_quality')),
-      };
-    },
+    stableCounts: (digest, from, now) => stableSlices(digest, from, now).reduce((sum, slice) => addCounts(sum, slice.counts), noCounts),
+    stableLatency: (digest, from, now, q) =>
+      quantileOf(
+        stableSlices(digest, from, now).reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram),
+        q,
+      ),
+    variant: (name, digest, now) => viewOf(ownSlices(name, digest, now)),
     score(name, digest, metric, now) {
       const moments = scoreOf(ownSlices(name, digest, now), metric);
       return { n: moments.n, mean: meanOf(moments) };
     },
+  };
+}
+
+const emptyHistogram: BucketHistogram = { zero: 0, bins: [] };
+
+function scoreOf(own: readonly Slice[], metric: string): BucketMoments {
+  return own.reduce<BucketMoments>((sum, { scores }) => addMoments(sum, scores[metric] ?? newMoments()), newMoments());
+}
+
+function viewOf(own: readonly Slice[]): VariantTraffic {
+  const counts = own.reduce((sum, slice) => addCounts(sum, slice.counts), noCounts);
+  const latency = own.reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram);
+  const firstToken = own.reduce((sum, slice) => addPacked(sum, slice.firstToken), emptyHistogram);
+  return {
+    ...counts,
+    latency_p50_ms: quantileOf(latency, 0.5),
+    latency_p95_ms: quantileOf(latency, 0.95),
+    first_token_p50_ms: quantileOf(firstToken, 0.5),
+    cost_per_request_usd: meanOf(own.reduce<BucketMoments>((sum, slice) => addMoments(sum, slice.cost), newMoments())),
+    unpriced_requests: own.reduce((sum, slice) => sum + slice.unpriced, 0),
+    recovered: own.reduce((sum, slice) => sum + slice.recovered, 0),
+    quality_score: meanOf(scoreOf(own, 'quality_score')),
+    judged_quality: meanOf(scoreOf(own, 'judged_quality')),
   };
 }

@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/failures.ts';
 import { beginStep, benchOf, newJudge, reweigh, type Bench, type JudgeState, type Observed } from '../../domain/analysis/judge.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
-import { canaryWeight, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { isOnTrial, judgedShare, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
@@ -33,10 +33,11 @@ export interface Trials {
 
 type Saved = Pick<Trial, 'deploymentId' | 'generation' | 'judge'>;
 
-/** A person has seen the evidence and goes on: what is decided next must rest on what comes next. */
+/** A person has seen the evidence and goes on, or wants it gathered anew: what is decided next must rest on what comes next. */
 function isOverruled(before: ServiceState, active: Deployment): boolean {
-  const was = before.active?.phase;
-  if (was?.name !== 'paused' || active.phase.name !== 'progressing') return false;
+  if (before.active?.monitoringSince !== active.monitoringSince || before.active.resalted !== active.resalted) return true;
+  const was = before.active.phase;
+  if (was.name !== 'paused' || active.phase.name !== 'progressing') return false;
   return was.reason === 'incident' || was.reason === 'auto-rollback-disabled';
 }
 
@@ -65,7 +66,8 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
 
   return {
     async load(states) {
-      for (const { service, active, generation, ...rest } of states) {
+      for (const state of states) {
+        const { service, active, generation } = state;
         const body = active === null ? null : await store.get(key(service));
         if (body === null || active === null) continue;
         const saved = JSON.parse(body) as Saved;
@@ -73,7 +75,7 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
         const trial: Trial = { ...saved, generation, bench: benchOf(active.plan.policy), judgement: null };
         trials.set(service, trial);
         // Taken before the last change of weight: its samples are those of another step.
-        const weight = canaryWeight({ service, active, generation, ...rest });
+        const weight = judgedShare(state);
         if (saved.generation !== generation) advance(trial, beginStep(trial.judge, trial.bench, weight, clock.now()));
       }
     },
@@ -81,7 +83,7 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       const { service, generation } = state;
       const known = trials.get(service);
       if (known?.deploymentId === deployment.id) return known;
-      const judge = newJudge(clock.now(), canaryWeight(state));
+      const judge = newJudge(clock.now(), judgedShare(state));
       const created: Trial = { deploymentId: deployment.id, bench: benchOf(deployment.plan.policy), generation, judge, judgement: null };
       trials.set(service, created);
       return created;
@@ -92,18 +94,17 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
       const { active } = row.stateAfter;
       const trial = trials.get(row.service);
       if (trial === undefined) return;
-      const underWay = active?.phase.name === 'progressing' || active?.phase.name === 'paused';
-      if (!underWay || active.id !== trial.deploymentId) {
+      if (active === null || !isOnTrial(active) || active.id !== trial.deploymentId) {
         trials.delete(row.service);
         evidence.forget(trial.deploymentId);
         store.remove(key(row.service)).catch((thrown: unknown) => log.warn({ error: messageOf(thrown) }, 'checkpoint not removed'));
         return;
       }
       trial.generation = row.stateAfter.generation;
-      const weight = canaryWeight(row.stateAfter);
+      const weight = judgedShare(row.stateAfter);
       if (isOverruled(before, active)) trial.judge = newJudge(row.at, weight);
       else if (stepOf(before) !== stepOf(row.stateAfter)) advance(trial, beginStep(trial.judge, trial.bench, weight, row.at));
-      else if (canaryWeight(before) !== weight) advance(trial, reweigh(trial.judge, trial.bench, weight, row.at));
+      else if (judgedShare(before) !== weight) advance(trial, reweigh(trial.judge, trial.bench, weight, row.at));
     },
     settled: () => evidence.flush(),
     async checkpoint() {

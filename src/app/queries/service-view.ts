@@ -2,8 +2,9 @@
 import { toIso, type Instant } from '../../base/time.ts';
 import type { CriterionFinding } from '../../domain/analysis/criteria.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
-import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { canaryWeight, currentStep, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
+import { describeStep } from '../../domain/planning/step.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { RecentTraffic, VariantTraffic } from '../judging/traffic.ts';
 import type { Refusal } from '../fleet/fleet.ts';
@@ -44,7 +45,15 @@ export interface DeploymentView {
   readonly commit: string;
   readonly digest: string;
   readonly step: { readonly number: number; readonly of: number } | null;
-  readonly steps: readonly { readonly percentage: number; readonly duration_ms: number }[];
+  readonly strategy: string;
+  /** Why the planner chose it; null: a person did. */
+  readonly chosen_because: { readonly change: string; readonly paths: readonly string[] } | null;
+  /** What the present step does: analyse, mirror, hold or pause; null outside of steps. */
+  readonly step_kind: string | null;
+  readonly waits_for: readonly string[];
+  readonly approvals: readonly string[];
+  readonly auto_rollback_paused_until: string | null;
+  readonly steps: readonly { readonly percentage: number; readonly duration_ms: number; readonly kind: string; readonly name: string }[];
   readonly hold_ends_at: string | null;
   readonly paused_reason: string | null;
   /** When a pause ends by itself. */
@@ -108,6 +117,7 @@ const statusWords = {
   paused: 'paused',
   promoting: 'in_progress',
   'rolling-back': 'rolling_back',
+  recovering: 'rolling_back',
 } as const;
 
 export function viewService(controlPlane: ControlPlane, state: ServiceState, now: Instant, term: number): ServiceView {
@@ -164,7 +174,9 @@ function refusalText(refusals: readonly Refusal[]): string | null {
 function messageOf(state: ServiceState): string | null {
   const phase = state.active?.phase;
   if (phase?.name === 'paused') return phase.message;
-  if (phase?.name === 'rolling-back') return phase.reason;
+  if (phase?.name === 'rolling-back' || phase?.name === 'recovering') return phase.reason;
+  if (phase?.name === 'pending' && phase.waitsFor.length > 0) return `waits for: ${phase.waitsFor.join('; ')}`;
+  if (state.freeze !== null) return `frozen by ${state.freeze.actor}: ${state.freeze.reason}`;
   return state.held;
 }
 
@@ -180,7 +192,13 @@ function viewDeployment(state: ServiceState, active: Deployment, judgement: Judg
     commit: active.revision.commit,
     digest: active.revision.digest,
     step,
-    steps: active.plan.steps.map(({ weight, holdMs }) => ({ percentage: weight, duration_ms: holdMs })),
+    ...orderedOf(active),
+    steps: active.plan.steps.map((each) => ({
+      percentage: each.weight,
+      duration_ms: each.holdMs,
+      kind: each.kind,
+      name: describeStep(each),
+    })),
     ...nextOf(active),
     paused_reason: active.phase.name === 'paused' ? active.phase.reason : null,
     paused_until: active.phase.name === 'paused' && active.phase.until !== null ? toIso(active.phase.until) : null,
@@ -189,9 +207,24 @@ function viewDeployment(state: ServiceState, active: Deployment, judgement: Judg
   };
 }
 
+/** What people and the planner have said of it. */
+function orderedOf(
+  active: Deployment,
+): Pick<DeploymentView, 'strategy' | 'chosen_because' | 'step_kind' | 'waits_for' | 'approvals' | 'auto_rollback_paused_until'> {
+  const { plan, phase, approvals, autoRollbackPausedUntil: disarmedUntil } = active;
+  return {
+    strategy: plan.kind,
+    chosen_because: plan.choice === null ? null : { change: plan.choice.change, paths: plan.choice.paths },
+    step_kind: currentStep(active)?.kind ?? null,
+    waits_for: phase.name === 'pending' ? phase.waitsFor : [],
+    approvals: approvals.map(({ approver }) => approver),
+    auto_rollback_paused_until: disarmedUntil === null ? null : toIso(disarmedUntil),
+  };
+}
+
 function nextOf({ phase, plan }: Deployment): Pick<DeploymentView, 'hold_ends_at' | 'next_step'> {
   if (phase.name !== 'progressing') return { hold_ends_at: null, next_step: null };
-  const at = toIso(phase.stepStartedAt + (plan.steps[phase.step]?.holdMs ?? 0));
+  const at = toIso(phase.stepStartedAt + (plan.steps[phase.step]?.holdMs ?? 0) + phase.extraHoldMs);
   const next = plan.steps[phase.step + 1];
   const action = next === undefined ? 'promote' : 'increase_traffic';
   return { hold_ends_at: at, next_step: { action, percentage: next?.weight ?? 100, scheduled_at: at } };

@@ -3,7 +3,7 @@ import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
 import { refuse, type Result } from '../../base/result.ts';
 import { utcDay } from '../../base/time.ts';
-import { defineService, type ServiceDefinition } from '../../domain/config/service-definition.ts';
+import { defineService, type Past, type ServiceDefinition } from '../../domain/config/service-definition.ts';
 import { isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
 import type { LlmConfig } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -43,7 +43,14 @@ interface Read {
   readonly text: string;
 }
 
+/** Who asked for a commit that we wrote for them. */
+export function requesterKey(commit: string): string {
+  return `requester/${commit}`;
+}
+
 const headKey = 'head';
+/** What is being worked through: not `head` after a crash in between. */
+const workingKey = 'head-working';
 const actor = 'git';
 
 export interface Reconciler {
@@ -64,25 +71,33 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let acceptedHead: string | null = null;
   let tipSeen: string | null = null;
   let accepted: Accepted | null = null;
+  // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
+  let isInterrupted = false;
+
+  function isDone(tip: string): boolean {
+    return tip === head && !isInterrupted && deps.engine.states().every(isAccountedFor);
+  }
 
   async function reconcile(): Promise<void> {
     const tip = await repository.fetch();
     tipSeen = tip;
     if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
-    if (tip === head) return;
+    if (isDone(tip)) return;
+    await store.put(workingKey, tip);
     const tree = await repository.tree(tip);
     const before = accepted ?? nothingAccepted;
     const next = await accept(deps.loader, tree, before);
     // On the very first commit there is nothing older to be admitted under.
     const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
-    if (head === null) await deps.beforeBootstrap();
-    if (head === null) await bootstrap(deps, tree, inForce);
-    else
+    if (head === null) {
+      await deps.beforeBootstrap();
+      await bootstrap(deps, tree, inForce);
+    } else
       await advance(deps, {
         from: head,
         tree,
         inForce,
-        catalogueChanged: !isSameCatalogue(before, next.accepted),
+        looksAtAll: isInterrupted || !isSameCatalogue(before, next.accepted),
         isAccepted: tip === acceptedHead,
       });
     if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
@@ -93,10 +108,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
     await store.put(headKey, tip);
     head = tip;
+    isInterrupted = false;
   }
 
   async function restore(): Promise<void> {
     head = await store.get(headKey);
+    isInterrupted = head !== null && (await store.get(workingKey)) !== head;
     accepted = await loadAccepted(store);
     if (accepted !== null) deps.onSettings(accepted, []);
   }
@@ -143,7 +160,8 @@ interface Advance {
   readonly from: string;
   readonly tree: RepositoryTree;
   readonly inForce: Accepted;
-  readonly catalogueChanged: boolean;
+  /** The catalogue has changed, or a crash cut the last look short. */
+  readonly looksAtAll: boolean;
   readonly isAccepted: boolean;
 }
 
@@ -157,18 +175,28 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
     if (commits === null) await refuseRewrite(deps, step);
   }
   for (const service of tree.services.keys()) {
-    const isKnown = !step.catalogueChanged && deps.engine.state(service) !== undefined && !mayBeMended(deps.engine.state(service));
-    if (isKnown && before !== null && hasSameFile(before, tree, service)) continue;
+    if (before !== null && needsNoLook(deps.engine.state(service), step) && hasSameFile(before, tree, service)) continue;
     const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
     await lookAt(deps, step, service, commit);
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
 }
 
+/** As long as its file is the same. */
+function needsNoLook(state: ServiceState | undefined, { looksAtAll }: Advance): boolean {
+  return !looksAtAll && state !== undefined && !mayBeMended(state) && isAccountedFor(state);
+}
+
 /** What validation refused is looked at again with each commit, since the cause may lie in another file. What gateways or quarantine refuse is not. */
-function mayBeMended(state: ServiceState | undefined): boolean {
-  const code = state?.rejection?.problems[0]?.code;
-  return state?.rejection != null && code !== 'gateway-refused' && code !== 'conflict';
+function mayBeMended(state: ServiceState): boolean {
+  const code = state.rejection?.problems[0]?.code;
+  return state.rejection !== null && code !== 'gateway-refused' && code !== 'conflict' && code !== 'forbidden';
+}
+
+/** What the branch held last is in force, on its way, or refused: then the same file needs no further look. */
+function isAccountedFor({ seen, stable, active, waiting, rejection, orphaned }: ServiceState): boolean {
+  const digests = [stable?.digest, active?.revision.digest, waiting?.revision.digest];
+  return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '');
 }
 
 function isRemoved(state: ServiceState, tree: RepositoryTree): boolean {
@@ -187,10 +215,14 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
     return;
   }
   const { definition } = read.value;
+  if (definition.plan.gates.needsReason && !hasReason(await deps.repository.message(commit))) {
+    await reject(deps, service, commit, [noReason]);
+    return;
+  }
   const known = await deps.store.configuration(service, definition.digest);
   await save(deps, read.value, commit);
   const revision = { commit, digest: definition.digest };
-  const author = await deps.repository.author(commit);
+  const author = await authorOf(deps, commit);
   await deps.engine.dispatch(
     service,
     { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author },
@@ -198,6 +230,27 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
   );
   const pricesChanged = known !== null && JSON.stringify(known.serving) !== JSON.stringify(definition.serving);
   if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
+}
+
+/** Everybody who had a hand in it. The trailer of `deploy` only ever adds somebody who must not approve. */
+async function authorOf({ store, repository }: ReconcilerDeps, commit: string): Promise<string> {
+  const requester = await store.get(requesterKey(commit));
+  const trailer = /^Actuator-Actor: (.+)$/m.exec(await repository.message(commit))?.[1];
+  const names = [requester, trailer, await repository.author(commit)].filter((name) => name != null);
+  return [...new Set(names)].join('; ');
+}
+
+const noReason: Problem = {
+  code: 'missing',
+  message:
+    'Settings ask for the reason of a change (require_change_reason), and the commit gives none; write it below the subject, or as Change-Reason: in a trailer, in a commit that touches the file.',
+};
+
+/** A body below the subject, or a trailer; trailers of tools alone say nothing. */
+function hasReason(message: string): boolean {
+  const [, ...rest] = message.split('\n');
+  const lines = rest.map((line) => line.trim()).filter((line) => line !== '');
+  return lines.some((line) => /^Change-Reason:\s*\S/i.test(line) || !/^[A-Za-z-]+: /.test(line));
 }
 
 async function readService(
@@ -215,15 +268,17 @@ async function readService(
     return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
   const document = await deps.loader.load('llm-config', blob);
   if (!document.ok) return document;
-  const before = await configurationBefore(deps, service);
-  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service), before);
+  const past = await pastOf(deps, service);
+  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service), past);
   return defined.ok ? { ok: true, value: { definition: defined.value, text: document.value.text } } : defined;
 }
 
-async function configurationBefore({ engine, store }: ReconcilerDeps, service: string): Promise<LlmConfig | null> {
+async function pastOf({ engine, store }: ReconcilerDeps, service: string): Promise<Past> {
   const state = engine.state(service);
-  const digest = state?.seen?.digest ?? state?.stable?.digest;
-  return digest == null ? null : ((await store.configuration(service, digest))?.config ?? null);
+  const configOf = async (digest: string | null | undefined): Promise<LlmConfig | null> =>
+    digest == null ? null : ((await store.configuration(service, digest))?.config ?? null);
+  const stable = await configOf(state?.stable?.digest);
+  return { before: state?.seen?.digest == null ? stable : await configOf(state.seen.digest), stable };
 }
 
 async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: string): Promise<void> {

@@ -13,6 +13,7 @@ interface Flags extends ApiOptions {
   readonly initialPercentage?: string;
   readonly rolloutDuration?: string;
   readonly steps?: string;
+  readonly keepBlueDuration?: string;
   readonly autoRollback?: boolean;
   readonly minSampleSize?: string;
   readonly confidenceLevel?: string;
@@ -38,7 +39,8 @@ export function addDeploy(program: Command, context: CliContext): void {
         .option('--template <name>', 'templates/<name>.yaml of the checkout instead of a file')
         .option('--dir <dir>', 'checkout with the templates', '.')
         .option('--service <name>', 'service (default: metadata.service of the file, or the only one)')
-        .option('--strategy <name>', 'canary or immediate')
+        .option('--strategy <name>', 'canary, blue-green, rolling, shadow, immediate or auto')
+        .option('--keep-blue-duration <time>', 'blue-green: how long blue is kept ready, such as 24h')
         .option('--initial-percentage <n>', 'weight of the first step')
         .option('--rollout-duration <minutes>', 'scale the holds so that they add up to this')
         .option('--steps <list>', 'weights, such as "10,50,100"; each is held equally long')
@@ -101,6 +103,7 @@ function strategyOf(flags: Flags): LlmConfigDeploymentStrategy {
     ...numberIf('initial_percentage', flags.initialPercentage, '--initial-percentage'),
     ...(flags.rolloutDuration === undefined ? {} : { rollout_duration_minutes: durationOf(flags.rolloutDuration) }),
     ...(flags.steps === undefined ? {} : { steps: stepsOf(flags.steps) }),
+    ...(flags.keepBlueDuration === undefined ? {} : { keep_blue_duration: durationOf(flags.keepBlueDuration) }),
     ...(flags.autoRollback === undefined ? {} : { auto_rollback: flags.autoRollback }),
     ...(Object.keys(criteria).length === 0 ? {} : { success_criteria: criteria }),
   };

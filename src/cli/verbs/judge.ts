@@ -116,7 +116,7 @@ async function otherPolicy(context: CliContext, file: string, recorded: Analysis
     throw refused([
       { code: 'unknown-policy', file, path: '/policy', message: `Name the file of the policy "${policy}" itself; one file is judged by.` },
     ]);
-  const resolved = resolveRolloutSettings({ repository: written, policies: new Map(), service: {}, oneOff: undefined });
+  const resolved = resolveRolloutSettings({ repository: written, policies: new Map(), service: {}, oneOff: undefined, choice: null });
   if (!resolved.ok) throw refused(resolved.error.map((problem) => ({ ...problem, file })));
   // How requests were divided and cut into blocks is what happened, whatever other settings say.
   return { ...resolved.value.policy, clustered: recorded.clustered, blockMs: recorded.blockMs };

@@ -49,3 +49,22 @@ export function addResync(program: Command, context: CliContext): void {
       context.stdout(`accepted ${flags.accept}\n`);
     });
 }
+
+/** For a person or a program: what it may do is its role, and the journal names it. */
+export function addKey(program: Command, context: CliContext): void {
+  withApi(
+    withOutput(
+      program
+        .command('create-key')
+        .description('a new API key; it is shown once')
+        .requiredOption('--name <name>', 'whose it is; the journal names it')
+        .requiredOption('--role <role>', 'viewer, operator, approver, admin or gateway'),
+    ),
+  ).action(async (flags: ApiOptions & { readonly name: string; readonly role: string; readonly outputFormat: OutputFormat }) => {
+    const client = await connect(context, flags);
+    const created = accepted<{ readonly name: string; readonly role: string; readonly key: string }>(
+      await client.post('/api/v1/actuator/keys', { name: flags.name, role: flags.role }),
+    );
+    print(context, flags.outputFormat, created, () => `${created.key}\n`);
+  });
+}

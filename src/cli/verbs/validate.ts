@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { formatProblem, type Problem } from '../../base/problem.ts';
 import { checkRepository, type CheckedRepository, type RepositoryTexts } from '../../domain/config/check-repository.ts';
+import { notInEffect, settingsKeys } from '../../domain/settings/not-in-effect.ts';
 import { shortDigest } from '../../domain/config/digest.ts';
+import { describeStep } from '../../domain/planning/step.ts';
 import { ExitError, refused, type CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
 
@@ -39,9 +41,9 @@ function renderReport(checked: CheckedRepository, flags: Flags): string {
     shortDigest(digest),
     serving.default_model,
     plan.kind,
-    plan.steps.map((step) => step.weight).join(', '),
+    plan.steps.map(describeStep).join(', '),
   ]);
-  return `valid: ${what}\n${renderTable([['SERVICE', 'DIGEST', 'MODEL', 'STRATEGY', 'STEPS %'], ...rows])}`;
+  return `valid: ${what}\n${renderTable([['SERVICE', 'DIGEST', 'MODEL', 'STRATEGY', 'STEPS'], ...rows])}`;
 }
 
 /** The file takes the place of a file in the checkout, so that it is checked with the catalogue and settings that will hold. */
@@ -51,11 +53,18 @@ async function checkFile(context: CliContext, texts: RepositoryTexts, file: stri
   const kind = kindOf(context, text, file);
   const document = context.read(kind, text, file);
   if (!document.ok) return { services: new Map(), problems: document.error };
+  if (kind === 'rollback-file') return { services: new Map(), problems: [] };
+  if (kind === 'settings') sayWhatIsIdle(context, document.value.value);
   if (kind !== 'llm-config') return checkShared(context, texts, kind, text, file);
   if (texts.catalogue === null) {
     context.stderr('note: there is no models.yaml in the checkout, so models and parameter ranges were not checked; name it with --dir\n');
     return { services: new Map(), problems: [] };
   }
+  return checkConfiguration(context, texts, text, file);
+}
+
+/** In the place of its service's file, or of any service's. */
+function checkConfiguration(context: CliContext, texts: RepositoryTexts, text: string, file: string): CheckedRepository {
   const name = context.read('llm-config', text, file);
   const service = (name.ok ? name.value.value.metadata?.service : undefined) ?? texts.services.keys().next().value ?? 'config';
   const alone = { ...only(texts), services: new Map([[service, { config: text, rollout: texts.services.get(service)?.rollout ?? null }]]) };
@@ -89,11 +98,17 @@ function own(checked: CheckedRepository, path: string, file: string): CheckedRep
   return { services: checked.services, problems };
 }
 
+/** Checked, and without effect: said on stderr, so that nobody relies on it. */
+function sayWhatIsIdle(context: CliContext, written: unknown): void {
+  const idle = notInEffect(written).map((path) => path.slice(1).replaceAll('/', '.'));
+  if (idle.length > 0) context.stderr(`note: accepted, not yet in effect: ${idle.join(', ')}\n`);
+}
+
 /** By its top-level keys, as a person would tell. */
-function kindOf(context: CliContext, text: string, file: string): 'llm-config' | 'settings' | 'models' {
+function kindOf(context: CliContext, text: string, file: string): 'llm-config' | 'settings' | 'models' | 'rollback-file' {
   if (/^(providers|models):/m.test(text)) return 'models';
-  return /^(policy|actuator|canary|metrics|success_criteria|auto_rollback|statistical_validation):/m.test(text) &&
-    !context.read('llm-config', text, file).ok
-    ? 'settings'
-    : 'llm-config';
+  if (/^reason:/m.test(text) && /^(deployment_id|options|service|to_version):/m.test(text)) return 'rollback-file';
+  const keys = settingsKeys();
+  const isSettings = text.split('\n').some((line) => keys.some((key) => line.trimStart().startsWith(`${key}:`)));
+  return isSettings && !context.read('llm-config', text, file).ok ? 'settings' : 'llm-config';
 }

@@ -139,6 +139,11 @@ export function recordMoment(moments: Moments, value: number, count = 1): void {
   moments.sum_squares += distance * distance * count;
 }
 
+/** The sum of the values themselves. */
+export function totalOf({ n, pivot, sum }: BucketMoments): number {
+  return n * pivot + sum;
+}
+
 /** Both about the pivot of `a`. */
 export function addMoments(a: BucketMoments, b: BucketMoments): BucketMoments {
   if (a.n === 0) return b;

@@ -7,7 +7,7 @@ import { noEvidence } from './evidence.ts';
 import { healthOf } from './health.ts';
 import { countOf, meanOf, quantileOf } from './histogram.ts';
 import { rowsOf, stepBaseOf, type Bench, type JudgeState } from './judge.ts';
-import { inPercent, isQuantile, metricName, quantileMetrics } from './metric.ts';
+import { inPercent, isFromPeople, isQuantile, metricName, quantileMetrics } from './metric.ts';
 import type { ArmSample } from './sample.ts';
 import { normalQuantile } from './stats/normal.ts';
 import { checkTraffic, type TrafficCheck } from './traffic-check.ts';
@@ -51,7 +51,10 @@ export interface Judgement {
 
 /** What a look needs besides what was measured of this deployment. */
 export interface LookContext {
+  /** Percent of traffic that the canary is given, or that is copied to it. */
   readonly weight: number;
+  /** The canary gets copies, whose answers nobody sees: people can't score them. Absent in records of older versions. */
+  readonly isMirrored?: boolean;
   readonly now: Instant;
   /** Values per second that stable had lately, by metric; absent: none. */
   readonly rates: Readonly<Record<string, number>>;
@@ -118,14 +121,18 @@ function findingsOf(state: JudgeState, bench: Bench, context: LookContext, breac
   };
 }
 
-function viewsOf(state: JudgeState, policy: AnalysisPolicy, { weight, now, rates }: LookContext): readonly MetricView[] {
+function viewsOf(
+  state: JudgeState,
+  policy: AnalysisPolicy,
+  { weight, now, rates, isMirrored = false }: LookContext,
+): readonly MetricView[] {
   const seconds = Math.max(0, now - state.stepStartedAt) / 1000;
   return policy.criteria.map((criterion) => {
     const { metric } = criterion;
     const [stepSamples, stableSamples] = [samplesOf(state.step.canary, metric), samplesOf(state.step.stable, metric)];
     const rate = rates[metric];
     const byStable = weight < 100 ? (stableSamples * weight) / (100 - weight) : 0;
-    const isMeasured = rate !== undefined || stableSamples > 0;
+    const isMeasured = (rate !== undefined || stableSamples > 0) && !(isMirrored && isFromPeople(metric));
     return {
       criterion,
       evidence: state.evidence[metric] ?? noEvidence,

@@ -45,6 +45,11 @@ export function leastForMean(metric: string): number {
   return metric === 'cost_per_request' || metric === 'tokens_per_request' ? 200 : 30;
 }
 
+/** Scores that people and applications give to answers they have seen. */
+export function isFromPeople(metric: string): boolean {
+  return metric !== 'judged_quality' && !risingIsWorse.has(metric);
+}
+
 /** Applications report it under a name of their own. */
 export function isCustom(metric: string): boolean {
   return !risingIsWorse.has(metric) && !scoreMetrics.some((name) => name === metric);

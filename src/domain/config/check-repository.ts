@@ -1,10 +1,11 @@
 /** A whole configuration repository, checked at once: what validate, plan and diff work on. */
 import type { Problem } from '../../base/problem.ts';
-import type { LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import { resolveRolloutSettings } from '../settings/resolve.ts';
 import type { DocumentReader, ParsedDocument } from './document.ts';
 import { emptyDocument, locate } from './document.ts';
-import { checkCatalogue, checkSettings, defineService, type ServiceDefinition } from './service-definition.ts';
+import { dependencyProblems } from '../safety/gates.ts';
+import { checkCatalogue, checkSettings, defineService, type Past, type ServiceDefinition } from './service-definition.ts';
 
 /** Texts by path; null for what is there and can't be read as a file. */
 export interface RepositoryTexts {
@@ -28,7 +29,7 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader, be
   const policies = new Map<string, WrittenSettings>();
   for (const [name, text] of texts.policies)
     policies.set(name, readSettings(text, `policies/${name}.yaml`, 'policy', read, problems).value);
-  const shared = resolveRolloutSettings({ repository: repository.value, policies, service: {}, oneOff: undefined });
+  const shared = resolveRolloutSettings({ repository: repository.value, policies, service: {}, oneOff: undefined, choice: null });
   if (!shared.ok) problems.push(...locate(shared.error, repository));
   const catalogue = readCatalogue(texts.catalogue, read, problems);
   problems.push(...templateProblems(texts, read));
@@ -36,7 +37,7 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader, be
   for (const [service, files] of texts.services) {
     const rollout = readSettings(files.rollout, `services/${service}/rollout.yaml`, 'service', read, problems);
     const settings = { repository: repository.value, policies, service: rollout.value };
-    const resolved = resolveRolloutSettings({ ...settings, oneOff: undefined });
+    const resolved = resolveRolloutSettings({ ...settings, oneOff: undefined, choice: null });
     if (!resolved.ok) problems.push(...locate(resolved.error, files.rollout === null ? repository : rollout));
     // What is wrong with the settings has been said; the configuration is checked all the same.
     const definition = readService(
@@ -46,11 +47,27 @@ export function checkRepository(texts: RepositoryTexts, read: DocumentReader, be
       resolved.ok ? settings : noSettings,
       read,
       problems,
-      before?.services.get(service)?.config ?? null,
+      pastOf(before, service),
     );
     if (definition !== null) services.set(service, definition);
   }
+  problems.push(...cycleProblems(texts.services, read));
   return { services, problems: distinct(problems) };
+}
+
+/** Offline the commit that is compared with stands for what is in force. */
+function pastOf(before: CheckedRepository | undefined, service: string): Past {
+  const config = before?.services.get(service)?.config ?? null;
+  return { before: config, stable: config };
+}
+
+function cycleProblems(services: RepositoryTexts['services'], read: DocumentReader): readonly Problem[] {
+  const dependsOn = new Map<string, readonly string[]>();
+  for (const [service, { rollout }] of services) {
+    const document = rollout === null ? null : read('settings', rollout, 'rollout.yaml');
+    if (document?.ok === true) dependsOn.set(service, document.value.value.depends_on ?? []);
+  }
+  return dependencyProblems(dependsOn, new Set(services.keys()));
 }
 
 function templateProblems({ templates }: RepositoryTexts, read: DocumentReader): readonly Problem[] {
@@ -93,7 +110,7 @@ function readService(
   settings: Parameters<typeof defineService>[3],
   read: DocumentReader,
   problems: Problem[],
-  before: LlmConfig | null,
+  past: Past,
 ): ServiceDefinition | null {
   const file = `services/${service}/config.yaml`;
   if (text === null) {
@@ -106,7 +123,7 @@ function readService(
     return null;
   }
   if (catalogue === null) return null;
-  const defined = defineService(service, document.value, catalogue, settings, before);
+  const defined = defineService(service, document.value, catalogue, settings, past);
   if (defined.ok) return defined.value;
   problems.push(...defined.error);
   return null;

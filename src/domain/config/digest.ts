@@ -2,15 +2,17 @@
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson, isObject } from '../../base/json.ts';
 import type { AssignmentServedModel, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
+import { collapse } from './collapse.ts';
 import { reachableModels, servedModel } from './serving.ts';
 
 /**
  * sha256 of the canonical JSON of what serves requests: the configuration without `version`, `metadata`, `deployment_strategy` and
- * thresholds of alerts and of the judge, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
+ * thresholds of alerts and of the judge, with `green` of a blue-green rollout in its place, plus provider, endpoint, key reference and limits of each catalogue model it can reach. Not prices: a new price list
  * changes no answer. Comments, key order and layout never count, nor does an empty section.
  * Form: `sha256:` and 64 hexadecimal digits.
  */
-export function digestOf(config: LlmConfig, catalogue: ModelCatalogue): string {
+export function digestOf(written: LlmConfig, catalogue: ModelCatalogue): string {
+  const config = collapse(written);
   const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...rest } = config;
   const serves = { ...rest, ...withoutAlerts(rest) };
   const models = reachableModels(config).map((name) => {

@@ -3,13 +3,17 @@ import { canonicalJson } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import type { AssignmentServing, LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
+import { classify, type Choice } from '../planning/classify.ts';
 import { planRollout, type Plan } from '../planning/plan.ts';
+import { checkSafety, safetyProblems, type SafetyFinding } from '../safety/checks.ts';
 import { withTargets, type Targets } from '../settings/resolve-policy.ts';
 import { misplacedKeys, resolveRolloutSettings, type RolloutSettings } from '../settings/resolve.ts';
+import { collapse, variantProblems } from './collapse.ts';
 import { catalogueProblems, compatibilityProblems } from './compatibility.ts';
 import { digestOf } from './digest.ts';
 import { locate, type ParsedDocument } from './document.ts';
-import { resolveServing } from './serving.ts';
+import { diffPatch } from './patch.ts';
+import { reachableModels, resolveServing } from './serving.ts';
 
 export interface ServiceDefinition {
   readonly service: string;
@@ -17,6 +21,8 @@ export interface ServiceDefinition {
   readonly digest: string;
   readonly serving: AssignmentServing;
   readonly settings: RolloutSettings;
+  /** What its safety checks expect. */
+  readonly safety: readonly SafetyFinding[];
   readonly plan: Plan;
 }
 
@@ -27,28 +33,73 @@ export interface SettingsInForce {
   readonly service: WrittenSettings;
 }
 
-/** `before`: what the service had last; null when it is new, or when that could not be read. */
+/** What a configuration is compared with. */
+export interface Past {
+  /** What the branch held last; null when it is new, or when that could not be read. */
+  readonly before: LlmConfig | null;
+  /** What is in force; null when nothing is, or nobody knows. */
+  readonly stable: LlmConfig | null;
+}
+
+export const noPast: Past = { before: null, stable: null };
+
 export function defineService(
   service: string,
   config: ParsedDocument<LlmConfig>,
   catalogue: ModelCatalogue,
   settings: SettingsInForce,
-  before: LlmConfig | null,
+  { before, stable }: Past,
 ): Result<ServiceDefinition, readonly Problem[]> {
-  const resolved = resolveRolloutSettings({ ...settings, oneOff: oneOffOf(config.value, before) });
+  const oneOff = oneOffOf(config.value, before);
+  const meant = collapse(config.value);
+  const resolved = resolveRolloutSettings({ ...settings, oneOff, choice: stable === null ? null : choose(stable, meant) });
+  const safety = resolved.ok ? checkSafety(resolved.value.gates.safetyChecks, { before: stable, after: config.value, catalogue }) : [];
+  const compared = oneOff === undefined ? null : stable;
+  const plan = resolved.ok ? planRollout({ ...resolved.value, policy: withTargets(resolved.value.policy, targetsOf(meant)) }) : null;
   const problems = [
-    ...locate([...compatibilityProblems(config.value, catalogue), ...folderProblems(service, config.value)], config),
+    ...locate(
+      [
+        ...compatibilityProblems(meant, catalogue),
+        ...folderProblems(service, meant),
+        ...variantProblems(config.value, compared),
+        ...safetyProblems(safety),
+        ...capProblems(plan, meant, catalogue),
+      ],
+      config,
+    ),
     ...(resolved.ok ? [] : planProblems(resolved.error, config)),
   ];
-  if (problems.length > 0 || !resolved.ok) return refuse(problems);
+  if (problems.length > 0 || !resolved.ok || plan === null) return refuse(problems);
   return ok({
     service,
-    config: config.value,
-    digest: digestOf(config.value, catalogue),
-    serving: resolveServing(config.value, catalogue),
+    config: meant,
+    digest: digestOf(meant, catalogue),
+    serving: resolveServing(meant, catalogue),
     settings: resolved.value,
-    plan: planRollout({ ...resolved.value, policy: withTargets(resolved.value.policy, targetsOf(config.value)) }),
+    safety,
+    plan,
   });
+}
+
+/** From the JSON Patch of what serves requests. */
+function choose(stable: LlmConfig, meant: LlmConfig): Choice {
+  const serving = ({ metadata: _metadata, deployment_strategy: _strategy, version: _version, ...rest }: LlmConfig): unknown => rest;
+  const models: Readonly<Record<string, string | undefined>> = {
+    '/llm/model': stable.llm?.model,
+    '/routing/default_model': stable.routing?.default_model ?? stable.llm?.model,
+  };
+  return classify(diffPatch(serving(stable), serving(meant)), (path) => models[path]);
+}
+
+/** What copies cost can only be capped where it is known. */
+function capProblems(plan: Plan | null, config: LlmConfig, catalogue: ModelCatalogue): readonly Problem[] {
+  if (plan?.steps.some(({ maxCostUsd }) => maxCostUsd !== null) !== true) return [];
+  const unpriced = reachableModels(config).filter(
+    (name) => catalogue.models[name] !== undefined && catalogue.models[name].prices === undefined,
+  );
+  if (unpriced.length === 0) return [];
+  const message = `The strategy ${plan.kind} copies requests within a cost cap, and models.yaml has no prices of ${unpriced.join(', ')}; add them.`;
+  return [{ code: 'plan', path: '/llm/model', message }];
 }
 
 /** What a configuration asks of itself. */

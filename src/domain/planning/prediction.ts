@@ -8,7 +8,7 @@ import type { TrafficSummary } from '../analysis/baseline.ts';
 import { isQuantile, metricName, quantileMetrics } from '../analysis/metric.ts';
 import { normalQuantile } from '../analysis/stats/normal.ts';
 import type { AnalysisPolicy, Criterion } from '../settings/policy.ts';
-import type { Step } from '../settings/resolve.ts';
+import { trialShare, type Step } from './step.ts';
 import type { Plan } from './plan.ts';
 
 export interface Traffic {
@@ -55,8 +55,16 @@ interface Gathered {
   readonly pairs: Map<string, number>;
 }
 
+/** Nothing is asked of a step that only waits. */
+function waiting({ weight, holdMs }: Step): StepPrediction {
+  return { percentage: weight, hold_ms: holdMs, samples_ms: 0, gate_ms: null, gate_metric: null, expected_ms: holdMs, detect: [] };
+}
+
 /** Adds to `gathered` what this step brings. */
-function predictStep({ weight, holdMs }: Step, policy: AnalysisPolicy, traffic: Traffic, gathered: Gathered): StepPrediction {
+function predictStep(step: Step, policy: AnalysisPolicy, traffic: Traffic, gathered: Gathered): StepPrediction {
+  const { holdMs, kind } = step;
+  const weight = trialShare(step);
+  if (kind === 'pause' || kind === 'hold') return waiting(step);
   const share = weight / 100;
   const perSecond = (traffic.requestsPerSecond ?? 0) * share;
   const samplesMs = timeFor(policy.minSampleSize, perSecond);

@@ -13,5 +13,13 @@ export type Effect =
       readonly reason: string;
       readonly actor: string;
     }
+  /** Write what was promoted as a configuration of its own, without what was only said for this rollout. */
+  | { readonly kind: 'write-config'; readonly deploymentId: string; readonly revision: Revision }
   /** At least once; receivers tell repeats by `key`. */
-  | { readonly kind: 'notify'; readonly key: string; readonly severity: 'info' | 'warning' | 'critical'; readonly message: string };
+  | {
+      readonly kind: 'notify';
+      readonly key: string;
+      readonly severity: 'info' | 'warning' | 'critical';
+      readonly message: string;
+      readonly channels?: readonly string[];
+    };

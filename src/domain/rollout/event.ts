@@ -20,7 +20,15 @@ export type ServiceEvent =
   /** The branch holds something that can't be served. */
   | { readonly type: 'revision-rejected'; readonly commit: string; readonly deploymentId: string; readonly problems: readonly Problem[] }
   | { readonly type: 'service-removed'; readonly commit: string }
-  | { readonly type: 'slot-granted'; readonly stableIsBreaching: boolean; readonly stableErrorRate: number | null }
+  /** What a pending deployment waits for has changed. */
+  | { readonly type: 'gates-checked'; readonly waitsFor: readonly string[] }
+  /** All gates are open. `gateways`: who is there, in the order in which a rolling deployment goes over them. */
+  | {
+      readonly type: 'slot-granted';
+      readonly stableIsBreaching: boolean;
+      readonly stableErrorRate: number | null;
+      readonly gateways: readonly string[];
+    }
   /** Every leased gateway serves this generation. */
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'gateway-refused'; readonly generation: number; readonly gateway: string; readonly problems: readonly string[] }
@@ -29,12 +37,47 @@ export type ServiceEvent =
   /** Stable, in its watch, is beyond the critical bound. */
   | { readonly type: 'watch-failed'; readonly judgement: Judgement; readonly arrivedAt: Instant }
   | { readonly type: 'woken' }
-  | { readonly type: 'paused'; readonly deploymentId: string | null; readonly reason: string }
-  | { readonly type: 'resumed'; readonly deploymentId: string | null; readonly reason: string }
-  | { readonly type: 'rollback-requested'; readonly deploymentId: string | null; readonly reason: string; readonly actor: string }
+  | Command
+  /** The world is not as a running deployment needs it, and is again. */
+  | { readonly type: 'held-up'; readonly message: string }
+  | { readonly type: 'released' }
+  | { readonly type: 'mirror-exhausted'; readonly spentUsd: number }
+  /** What was asked of stable after a rollback. */
+  | { readonly type: 'recovery-judged'; readonly outcome: 'recovered' | 'unverified' | 'failed'; readonly reason: string }
   | { readonly type: 'revert-settled'; readonly deploymentId: string; readonly outcome: RevertOutcome }
   /** What a digest in force resolves to has changed without changing the digest: prices. */
   | { readonly type: 'catalogue-changed' };
+
+/** What people order. `deploymentId`: the one that is meant; null: whatever is in force. */
+export type Command = { readonly deploymentId: string | null; readonly reason: string; readonly actor: string } & Order;
+
+export type Order =
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
+  /** `gradualMs`: time in which traffic goes back; null: at once. `target`: null: what was stable before. */
+  | {
+      readonly type: 'rollback-requested';
+      readonly gradualMs: number | null;
+      readonly target: { readonly revision: Revision; readonly plan: Plan } | null;
+      readonly channels?: readonly string[];
+    }
+  /** To the next step, or to the end. */
+  | { readonly type: 'promotion-requested'; readonly full: boolean }
+  | { readonly type: 'cutover-requested' }
+  /** `pauses`: it waits at the new weight. */
+  | { readonly type: 'traffic-set'; readonly percentage: number; readonly pauses: boolean }
+  | { readonly type: 'phase-extended'; readonly byMs: number }
+  | { readonly type: 'auto-rollback-paused'; readonly forMs: number }
+  | { readonly type: 'auto-rollback-armed' }
+  | { readonly type: 'rebalanced' }
+  | { readonly type: 'monitoring-restarted' }
+  /** `digest`: what the approver has seen. */
+  | { readonly type: 'approved'; readonly digest: string }
+  | { readonly type: 'turned-down' }
+  | { readonly type: 'retried'; readonly digest: string }
+  /** `drains`: what is under way goes on. */
+  | { readonly type: 'frozen'; readonly drains: boolean }
+  | { readonly type: 'unfrozen' };
 
 export type RevertOutcome =
   | { readonly kind: 'committed'; readonly commit: string }

@@ -1,21 +1,31 @@
-/** Forward: pending, progressing, paused, promoting. */
+/** Forward: what verdicts, time and gateways do to a deployment that is under way. */
 import { formatDuration, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
 import type { Effect } from './effect.ts';
 import type { ServiceEvent } from './event.ts';
-import { canaryWeight, type Deployment, type PauseReason, type Phase, type ServiceState } from './state.ts';
+import { pause, resume } from './pausing.ts';
+import { canaryWeight, currentStep, isOnTrial, isUntried, judgedShare, type Deployment, type ServiceState } from './state.ts';
+import { advance, holdIsOver, largestWeight, setWeight, start } from './steps.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
 
-type ProgressEvent = Extract<ServiceEvent, { type: 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' }>;
+type ProgressEvent = Extract<
+  ServiceEvent,
+  {
+    type:
+      'gates-checked' | 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' | 'held-up' | 'released' | 'mirror-exhausted';
+  }
+>;
 
 export function reduceProgress(state: ServiceState, event: ProgressEvent, now: Instant): Transition {
   const { active } = state;
   if (active === null) return unchanged(state);
   switch (event.type) {
-    case 'slot-granted':
+    case 'gates-checked':
       return active.phase.name === 'pending'
-        ? start(state, { ...active, stableWasBreaching: event.stableIsBreaching, stableErrorRate: event.stableErrorRate }, now)
+        ? unchanged(withPhase(state, active, { name: 'pending', waitsFor: event.waitsFor }))
         : unchanged(state);
+    case 'slot-granted':
+      return granted(state, active, event, now);
     case 'judged':
       return judged(state, active, event.judgement, now);
     case 'woken':
@@ -24,28 +34,54 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
       return applied(state, active, event.generation, now);
     case 'gateway-refused':
       return refused(state, active, event, now);
+    case 'held-up':
+      return pause(state, active, { reason: 'held-up', message: event.message, judgement: null }, now);
+    case 'released':
+      return active.phase.name === 'paused' && active.phase.reason === 'held-up' ? resume(state, active, now) : unchanged(state);
+    case 'mirror-exhausted':
+      return exhausted(state, active, event.spentUsd, now);
   }
 }
 
-function start(state: ServiceState, active: Deployment, now: Instant): Transition {
-  const started = { ...active, startedAt: now };
-  if (active.plan.steps.length === 0) return promote(state, started, now);
-  return reassign(withPhase(state, started, { name: 'progressing', step: 0, stepStartedAt: now, passed: false, widenedTo: null }));
+/** Whoever grants it has looked at windows, freezes and other services; approvals are counted here once more. */
+function granted(
+  state: ServiceState,
+  active: Deployment,
+  event: Extract<ProgressEvent, { type: 'slot-granted' }>,
+  now: Instant,
+): Transition {
+  const { phase, plan, approvals } = active;
+  if (phase.name !== 'pending' || approvals.length < plan.gates.approvals || state.freeze !== null) return unchanged(state);
+  const begun = {
+    ...active,
+    stableWasBreaching: event.stableIsBreaching,
+    stableErrorRate: event.stableErrorRate,
+    fleet: plan.steps.some(({ fleet }) => fleet !== null) ? event.gateways : null,
+  };
+  return plan.steps.length === 0 ? promote(state, { ...begun, startedAt: now }, now) : start(state, begun, now);
+}
+
+function exhausted(state: ServiceState, active: Deployment, spentUsd: number, now: Instant): Transition {
+  const cap = currentStep(active)?.maxCostUsd ?? null;
+  if (active.phase.name !== 'progressing' || cap === null || spentUsd < cap) return unchanged(state);
+  const message = `copies have cost ${spentUsd.toFixed(2)} of ${cap.toFixed(2)} US dollars before the judge was sure; promote it to go on without more, or roll it back`;
+  return pause(state, active, { reason: 'mirror-budget', message, judgement: null }, now);
 }
 
 function judged(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
   const { phase } = active;
-  if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
+  if (!isOnTrial(active)) return unchanged(state);
   if (judgement.verdict === 'fail') return failed(state, active, judgement, now);
+  if (phase.name === 'rolling-back') return unchanged(state);
   if (judgement.verdict === 'incident') {
     return active.stableWasBreaching
       ? unchanged(state)
       : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
   }
   // A look that was under way while the weight changed speaks of the weight before.
-  if (judgement.weight !== canaryWeight(state)) return unchanged(state);
+  if (judgement.weight !== judgedShare(state)) return unchanged(state);
   const [told, notices] = warn(active, judgement);
-  if (phase.name !== 'progressing') return [{ ...state, active: told }, notices];
+  if (phase.name !== 'progressing') return [told === active ? state : { ...state, active: told }, notices];
   const [next, effects] = stepped(state, told, judgement, now);
   return [next, [...effects, ...notices]];
 }
@@ -61,46 +97,54 @@ function warn(active: Deployment, { warnings }: Judgement): readonly [Deployment
   ];
 }
 
+/** A severe warning that no person has gone on in spite of. */
+function isNew({ overruled }: Deployment, { warnings }: Judgement): boolean {
+  return warnings.some(({ level, key }) => level === 'severe' && !overruled.includes(key));
+}
+
+function pauseForWarning(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+  const { requiresApproval, pauseMs } = active.plan.policy.warning;
+  const until = requiresApproval ? null : now + pauseMs;
+  return pause(state, active, { reason: 'warning', message: judgement.reason, judgement, until }, now);
+}
+
 function stepped(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
-  const { phase, plan } = active;
+  const { phase } = active;
   if (phase.name !== 'progressing') return unchanged(state);
-  const isNew = judgement.warnings.some(({ level, key }) => level === 'severe' && !active.overruled.includes(key));
-  if (judgement.verdict === 'warn' && isNew) {
-    const { requiresApproval, pauseMs } = plan.policy.warning;
-    return pause(
-      state,
-      active,
-      { reason: 'warning', message: judgement.reason, judgement, until: requiresApproval ? null : now + pauseMs },
-      now,
-    );
-  }
-  const passed = judgement.verdict === 'pass';
+  if (judgement.verdict === 'warn' && isNew(active, judgement)) return pauseForWarning(state, active, judgement, now);
+  // A step that only waits asks for nothing but that it does not fail.
+  const passed = judgement.verdict === 'pass' || currentStep(active)?.kind === 'hold';
   if (passed && holdIsOver(active, now)) return advance(state, { ...active, judgement }, now);
-  if (judgement.remedy === 'weight' && holdIsOver(active, now)) {
-    const answer = answerLowTraffic(state, active, judgement, now);
-    if (answer !== null) return answer;
-  }
-  const unmoved = { ...state, active };
+  const answer = judgement.remedy === 'weight' ? answerLowTraffic(state, active, judgement, now) : null;
+  if (answer !== null) return answer;
+  const unmoved = active === state.active ? state : { ...state, active };
   // Kept in the state, so that the end of the hold can act on it without a further look.
   if (passed === phase.passed) return unchanged(unmoved);
   return unchanged(withPhase(unmoved, { ...active, judgement }, { ...phase, passed }));
+}
+
+/** Its share is a weight that can be raised, not copies, and not gateways. */
+function isWeighed(active: Deployment): boolean {
+  const step = currentStep(active);
+  return step !== null && step.kind !== 'mirror' && step.fleet === null;
 }
 
 /** The hold is over and samples are missing. Null: wait for them. */
 function answerLowTraffic(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition | null {
   const { plan, phase } = active;
   const { policy, maxWeight } = plan.policy.lowTraffic;
-  if (phase.name !== 'progressing' || policy === 'extend') return null;
+  if (phase.name !== 'progressing' || policy === 'extend' || !isWeighed(active) || !holdIsOver(active, now)) return null;
   if (policy === 'hold') return pause(state, active, { reason: 'low-traffic', message: judgement.reason, judgement }, now);
   const weight = canaryWeight(state);
-  const next = plan.steps[phase.step + 1]?.weight ?? 100;
-  const wider = Math.min(weight * 2, maxWeight, next);
+  const next = Math.max(plan.steps[phase.step + 1]?.weight ?? 100, weight);
+  const wider = Math.min(weight * 2, maxWeight, next, largestWeight(active));
   if (wider <= weight) return null;
-  // Held anew: a wider step is looked at for as long as a narrow one before it is widened again.
-  return reassign(withPhase(state, { ...active, judgement }, { ...phase, stepStartedAt: now, passed: false, widenedTo: wider }));
+  return setWeight(state, { ...active, judgement }, wider, now);
 }
 
 function failed(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+  if (active.phase.name === 'rolling-back') return returnAtOnce(state, active, judgement);
+  if (active.autoRollbackPausedUntil !== null && now < active.autoRollbackPausedUntil) return heldOff(state, active, judgement);
   if (!active.plan.autoRollback) {
     const message = `${judgement.reason}; automatic rollback is disabled, a person must decide`;
     return pause(state, active, { reason: 'auto-rollback-disabled', message, judgement }, now);
@@ -109,24 +153,29 @@ function failed(state: ServiceState, active: Deployment, judgement: Judgement, n
   return rollBack(state, active, { cause, reason: judgement.reason, judgement, revert: { kind: 'pending' } }, now);
 }
 
-function holdIsOver(active: Deployment, now: Instant): boolean {
-  if (active.phase.name !== 'progressing') return false;
-  const step = active.plan.steps[active.phase.step];
-  return step !== undefined && now >= active.phase.stepStartedAt + step.holdMs;
+/** What goes back little by little turns out to be so bad that it goes at once. */
+function returnAtOnce(state: ServiceState, active: Deployment, judgement: Judgement): Transition {
+  const { phase } = active;
+  if (phase.name !== 'rolling-back' || phase.weight === 0) return unchanged(state);
+  const next = withPhase(state, { ...active, judgement }, { ...phase, weight: 0, gradual: null });
+  return reassign(next, [notice(active, 'at-once', 'critical', `${state.service}: ${active.id} goes back at once: ${judgement.reason}`)]);
 }
 
-function advance(state: ServiceState, active: Deployment, now: Instant): Transition {
-  if (active.phase.name !== 'progressing') return unchanged(state);
-  const step = active.phase.step + 1;
-  if (step >= active.plan.steps.length) return promote(state, active, now);
-  return reassign(withPhase(state, active, { name: 'progressing', step, stepStartedAt: now, passed: false, widenedTo: null }));
+/** A person has taken the rollback on themselves for a while: said once, and loudly. */
+function heldOff(state: ServiceState, active: Deployment, judgement: Judgement): Transition {
+  const key = `held-off/${active.autoRollbackPausedUntil ?? 0}`;
+  if (active.warned.includes(key)) return unchanged(state);
+  const message = `${state.service}: ${active.id} would be rolled back (${judgement.reason}), but automatic rollback is paused`;
+  const told = { ...active, judgement, warned: [...active.warned, key] };
+  return [{ ...state, active: told }, [notice(active, key, 'critical', message)]];
 }
 
 function woken(state: ServiceState, active: Deployment, now: Instant): Transition {
   const { phase, plan } = active;
   if (phase.name === 'paused') return phase.until !== null && now >= phase.until ? resume(state, active, now) : unchanged(state);
   if (phase.name !== 'progressing') return unchanged(state);
-  if (phase.passed && holdIsOver(active, now)) return advance(state, active, now);
+  const isTimed = currentStep(active)?.kind === 'hold';
+  if ((phase.passed || isTimed) && holdIsOver(active, now)) return advance(state, active, now);
   if (active.startedAt === null || now < active.startedAt + plan.maxTotalMs) return unchanged(state);
   const message = `not finished within ${formatDuration(plan.maxTotalMs)}`;
   if (plan.policy.deadline === 'rollback')
@@ -139,80 +188,23 @@ function woken(state: ServiceState, active: Deployment, now: Instant): Transitio
   return pause(state, active, order, now);
 }
 
-/** A pause that a person ends does not count towards the deadline; one that ends by itself does, or a lasting warning would never meet it. */
-function restartedAt({ startedAt }: Deployment, { reason, since, until }: Extract<Phase, { name: 'paused' }>, now: Instant): Instant {
-  if (reason === 'deadline' || startedAt === null) return now;
-  return until === null ? startedAt + (now - since) : startedAt;
-}
-
-/** Goes on with what was left of the hold; after a deadline, with a new one of the same length. */
-export function resume(state: ServiceState, active: Deployment, now: Instant): Transition {
-  if (active.phase.name !== 'paused') return unchanged(state);
-  const { phase } = active;
-  const startedAt = restartedAt(active, phase, now);
-  const planned = active.plan.steps[phase.step]?.weight ?? 0;
-  const widenedTo = phase.weight > planned ? phase.weight : null;
-  const resumed = withPhase(
-    state,
-    { ...active, startedAt },
-    { name: 'progressing', step: phase.step, stepStartedAt: now - phase.heldMs, passed: false, widenedTo },
-  );
-  return phase.weight === (widenedTo ?? planned) ? unchanged(resumed) : reassign(resumed);
-}
-
-export interface PauseOrder {
-  readonly reason: PauseReason;
-  readonly message: string;
-  readonly judgement: Judgement | null;
-  /** When it goes on by itself; left out: when a person says so. */
-  readonly until?: Instant | null;
-}
-
-/** Weight stays as it is, but for an incident, where it goes to 0. Pausing again for the same reason changes nothing. */
-export function pause(state: ServiceState, active: Deployment, order: PauseOrder, now: Instant): Transition {
-  const { phase } = active;
-  if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
-  if (phase.name === 'paused' && (phase.reason === order.reason || phase.weight === 0)) return unchanged(state);
-  const before = canaryWeight(state);
-  const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : before;
-  // One that was paused already goes on with the same pause, for another reason.
-  const { since, heldMs } = phase.name === 'paused' ? phase : { since: now, heldMs: now - phase.stepStartedAt };
-  const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
-  const next = withPhase(state, judgedActive, {
-    name: 'paused',
-    step: phase.step,
-    weight,
-    reason: order.reason,
-    message: order.message,
-    since,
-    heldMs,
-    until: order.until ?? null,
-  });
-  const severity = severityOf(order.reason);
-  const told = notice(active, `paused/${order.reason}`, severity, `${state.service}: paused ${active.id}: ${order.message}`);
-  return weight === before ? [next, [told]] : reassign(next, [told]);
-}
-
-function severityOf(reason: PauseReason): 'info' | 'warning' | 'critical' {
-  if (reason === 'operator') return 'info';
-  return reason === 'warning' || reason === 'low-traffic' ? 'warning' : 'critical';
-}
-
 function applied(state: ServiceState, active: Deployment, generation: number, now: Instant): Transition {
   if (active.phase.name !== 'promoting' || generation < state.generation) return unchanged(state);
-  return finish(state, active, { phase: 'completed', reason: completionReason(active) }, now);
+  const [next, effects] = finish(state, active, { phase: 'completed', reason: completionReason(active) }, now);
+  // What was only said for this rollout leaves the file: the branch then says what is served, and no more.
+  const collapse =
+    active.plan.kind === 'blue-green' ? [{ kind: 'write-config', deploymentId: active.id, revision: active.revision } as const] : [];
+  return [next, [...effects, ...collapse]];
 }
 
 function completionReason(active: Deployment): string {
   switch (active.plan.kind) {
-    case 'canary':
-      return `promoted after ${active.plan.steps.length} steps`;
     case 'fast-path':
       return 'back on a revision that was promoted not long ago';
     case 'first':
       return 'first revision of the service';
-    case 'immediate':
-      return 'promoted at once';
+    default:
+      return active.plan.steps.length === 0 ? 'promoted at once' : `promoted after ${active.plan.steps.length} steps`;
   }
 }
 
@@ -236,10 +228,6 @@ function refused(
   const [ended, endEffects] = finish({ ...restored, rejection }, active, { phase: 'rejected', reason: message }, now);
   const [next, assignEffects] = reassign(ended);
   return [next, [...assignEffects, ...endEffects]];
-}
-
-function isUntried({ plan }: Deployment): boolean {
-  return plan.kind === 'immediate' || plan.kind === 'first';
 }
 
 /** As it was before an immediate promotion. */

@@ -1,15 +1,17 @@
 /** The state machine of a service: an event that does not apply leaves the state as it is. */
 import { assertNever } from '../../base/assert-never.ts';
 import type { Instant } from '../../base/time.ts';
-import { reduceCommand } from './commands.ts';
+import { isCommand, reduceCommand } from './commands.ts';
 import type { ServiceEvent } from './event.ts';
 import { reduceProgress } from './progress.ts';
+import { reduceRecovering, settleFurther } from './recovering.ts';
 import { reduceSeen } from './seen.ts';
 import type { ServiceState } from './state.ts';
 import { reduceRollingBack, reduceWatch } from './ways-back.ts';
 import { reassign, unchanged, makeStable, type Transition } from './transitions.ts';
 
 export function reduce(state: ServiceState, event: ServiceEvent, now: Instant): Transition {
+  if (isCommand(event)) return reduceCommand(state, event, now);
   switch (event.type) {
     case 'adopted':
       return adopt(state, event, now);
@@ -17,22 +19,26 @@ export function reduce(state: ServiceState, event: ServiceEvent, now: Instant): 
     case 'revision-rejected':
     case 'service-removed':
       return reduceSeen(state, event, now);
+    case 'gates-checked':
     case 'slot-granted':
     case 'judged':
     case 'gateway-refused':
+    case 'held-up':
+    case 'released':
+    case 'mirror-exhausted':
       return reduceProgress(state, event, now);
     case 'applied':
       return state.active?.phase.name === 'rolling-back' ? reduceRollingBack(state, event, now) : reduceProgress(state, event, now);
-    case 'woken':
-      return reduceProgress(reduceWatch(state, event, now)[0], event, now);
+    case 'woken': {
+      const watched = reduceWatch(state, event, now)[0];
+      return state.active?.phase.name === 'rolling-back' ? reduceRollingBack(watched, event, now) : reduceProgress(watched, event, now);
+    }
     case 'watch-failed':
       return reduceWatch(state, event, now);
     case 'revert-settled':
-      return reduceRollingBack(state, event, now);
-    case 'paused':
-    case 'resumed':
-    case 'rollback-requested':
-      return reduceCommand(state, event, now);
+      return state.active?.phase.name === 'recovering' ? settleFurther(state, event, now) : reduceRollingBack(state, event, now);
+    case 'recovery-judged':
+      return reduceRecovering(state, event, now);
     case 'catalogue-changed':
       return state.stable === null ? unchanged(state) : reassign(state);
     default:

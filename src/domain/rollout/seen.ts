@@ -1,7 +1,9 @@
 /** What the branch holds now. A commit starts a deployment if and only if its digest is neither stable, nor active, nor quarantined. */
+import { oneLine } from '../../base/text.ts';
 import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
+import { cutRecoveryShort } from './recovering.ts';
 import { isQuarantined, type Candidate, type Deployment, type ServiceState } from './state.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
@@ -12,7 +14,28 @@ export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant):
   if (event.type === 'service-removed') return removed(state, event.commit);
   if (event.type === 'revision-rejected') return rejected(state, event, now);
   const { revision } = event;
+  // Turned down by a person: the same commit is not asked about again.
+  if (state.rejection?.problems[0]?.code === 'forbidden' && state.rejection.commit === revision.commit) return unchanged(state);
   const seen = { ...state, seen: revision, orphaned: false, rejection: null };
+  if (state.active?.phase.name === 'recovering') return whileRecovering(seen, state.active, event, now);
+  return decide(seen, event, now);
+}
+
+/** Nothing is tried beside what is still being watched: its end is brought forward, unless the branch has nothing new to say. */
+function whileRecovering(seen: ServiceState, active: Deployment, event: RevisionSeen, now: Instant): Transition {
+  const { digest } = event.revision;
+  if (digest === seen.stable?.digest) return unchanged({ ...seen, waiting: null });
+  if (isQuarantined(seen, digest)) return refuseQuarantined(seen, event, now);
+  return cutRecoveryShort({ ...seen, waiting: candidateOf(event) }, active, now);
+}
+
+function candidateOf({ deploymentId, revision, plan, author }: RevisionSeen): Candidate {
+  return { deploymentId, revision, plan, author };
+}
+
+function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transition {
+  const { revision } = event;
+  const state = seen;
   if (revision.digest === state.active?.revision.digest) return activeAgain(seen, state.active, event);
   if (revision.digest === state.stable?.digest) return stableAgain(seen, event, now);
   if (isQuarantined(state, revision.digest)) return refuseQuarantined(seen, event, now);
@@ -46,9 +69,7 @@ function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revisi
 
 /** A comment, a new layout, or content that is on its way already. While it is being rolled back it waits for the answer to that. */
 function activeAgain(state: ServiceState, active: Deployment, event: RevisionSeen): Transition {
-  const waiting =
-    active.phase.name === 'rolling-back' ? { deploymentId: event.deploymentId, revision: event.revision, plan: event.plan } : null;
-  return unchanged({ ...state, waiting });
+  return unchanged({ ...state, waiting: active.phase.name === 'rolling-back' ? candidateOf(event) : null });
 }
 
 /** The branch holds what is stable: a person has taken the change back, or our own revert has arrived. */
@@ -56,13 +77,13 @@ function stableAgain(state: ServiceState, event: RevisionSeen, now: Instant): Tr
   const { active } = state;
   const idle = { ...state, waiting: null };
   if (active === null || active.phase.name === 'promoting' || active.phase.name === 'rolling-back') return unchanged(idle);
-  const reason = `taken back in Git by ${event.author} (${event.revision.commit.slice(0, 12)})`;
+  const reason = `taken back in Git by ${oneLine(event.author, 100)} (${event.revision.commit.slice(0, 12)})`;
   const revert = { kind: 'committed', commit: event.revision.commit } as const;
   return rollBack(idle, active, { cause: 'git', reason, judgement: null, revert }, now);
 }
 
 function wanted(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
-  const candidate: Candidate = { deploymentId: event.deploymentId, revision: event.revision, plan: event.plan };
+  const candidate = candidateOf(event);
   const { active } = state;
   if (active === null) return begin(state, candidate, now);
   // These two hand traffic over to something already decided; the newest revision waits until that is done.

@@ -2,17 +2,26 @@
 import { assertNever } from '../../base/assert-never.ts';
 import { formatProblem } from '../../base/problem.ts';
 import { oneLine } from '../../base/text.ts';
+import { formatDuration } from '../../base/time.ts';
 import { shortDigest } from '../config/digest.ts';
-import type { ServiceEvent } from './event.ts';
-import type { Deployment, FinishedDeployment, ServiceState } from './state.ts';
+import { describeStep } from '../planning/step.ts';
+import { isCommand } from './commands.ts';
+import type { Command, ServiceEvent } from './event.ts';
+import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
+import { nameOfStep } from './steps.ts';
 
 /** Without the service's name, which stands before it. */
 export function describeTransition(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
-  const ended = newOf(before.last, after.last);
+  const ended = isSameEnd(before.last, after.last) ? null : after.last;
   const begun = newOf(before.active, after.active);
   if (ended?.phase === 'superseded' && begun !== null) return `superseded ${ended.id} by ${begun.id}`;
   if (ended !== null && event.type !== 'revision-rejected') return describeEnd(ended);
   return begun === null ? describeEvent(before, event, after) : describeBeginning(begun);
+}
+
+/** One deployment can end twice: promoted, and taken back later. */
+function isSameEnd(a: FinishedDeployment | null, b: FinishedDeployment | null): boolean {
+  return a?.id === b?.id && a?.finishedAt === b?.finishedAt && a?.phase === b?.phase;
 }
 
 function newOf<T extends { readonly id: string }>(before: T | null, after: T | null): T | null {
@@ -29,23 +38,30 @@ function describeBeginning(active: Deployment): string {
     case 'pending':
       return `planned ${what}: ${describePlan(active)}`;
     case 'rolling-back':
-      return `rolling back ${active.id}, ${active.phase.reason}`;
+      return describeReturn(active.id, active.phase);
     case 'promoting':
       return `promoting ${what} at once, ${active.plan.kind === 'fast-path' ? 'it was promoted not long ago' : 'without a canary'}`;
     case 'progressing':
     case 'paused':
+    case 'recovering':
       return `started ${what}`;
     default:
       return assertNever(active.phase);
   }
 }
 
+function describeReturn(id: string, { weight, reason }: Extract<Deployment['phase'], { name: 'rolling-back' }>): string {
+  return `rolling back ${id}${weight > 0 ? ` gradually, ${Math.round(weight)} % left` : ''}, ${reason}`;
+}
+
 function describePlan(active: Deployment): string {
-  if (active.plan.steps.length === 0) return active.plan.kind;
-  return `canary ${active.plan.steps.map((step) => step.weight).join(', ')} %`;
+  const { kind, steps, choice } = active.plan;
+  const chosen = choice === null ? '' : `, chosen for ${choice.paths.slice(0, 3).join(', ') || 'want of a comparison'} (${choice.change})`;
+  return `${kind}${steps.length === 0 ? '' : ` ${steps.map(describeStep).join(', ')}`}${chosen}`;
 }
 
 function describeEvent(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
+  if (isCommand(event)) return describeCommand(before, event, after);
   switch (event.type) {
     case 'adopted':
       return `adopted ${event.revision.commit.slice(0, 12)} (${shortDigest(event.revision.digest)}) as stable`;
@@ -65,16 +81,60 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
       return `held, ${event.judgement.reason}`;
     case 'catalogue-changed':
       return 'reassigned, the catalogue changed';
+    case 'gates-checked':
+      return event.waitsFor.length === 0
+        ? `${after.active?.id ?? ''} waits for nothing more`
+        : `${after.active?.id ?? ''} waits: ${event.waitsFor.join('; ')}`;
+    case 'recovery-judged':
+      return `${after.active?.id ?? ''} goes further back, ${event.reason}`;
     case 'slot-granted':
     case 'judged':
     case 'applied':
     case 'woken':
-    case 'paused':
-    case 'resumed':
-    case 'rollback-requested':
+    case 'held-up':
+    case 'released':
+    case 'mirror-exhausted':
       return describePhase(before, after);
     default:
       return assertNever(event);
+  }
+}
+
+/** Who has done what, and why. */
+function describeCommand(before: ServiceState, command: Command, after: ServiceState): string {
+  const { reason, actor } = command;
+  const id = after.active?.id ?? after.watch?.deploymentId ?? '';
+  switch (command.type) {
+    case 'paused':
+    case 'resumed':
+    case 'rollback-requested':
+    case 'promotion-requested':
+    case 'cutover-requested':
+      return describePhase(before, after);
+    case 'traffic-set':
+      return `${actor} set ${id} to ${command.percentage} %, ${reason}`;
+    case 'phase-extended':
+      return `${actor} extended the step of ${id} by ${formatDuration(command.byMs)}, ${reason}`;
+    case 'auto-rollback-paused':
+      return `${actor} paused automatic rollback of ${id} for ${formatDuration(command.forMs)}, ${reason}`;
+    case 'auto-rollback-armed':
+      return `${actor} armed automatic rollback of ${id}, ${reason}`;
+    case 'rebalanced':
+      return `${actor} made ${id} draw its traffic anew, ${reason}`;
+    case 'monitoring-restarted':
+      return `${actor} made the judge of ${id} begin anew, ${reason}`;
+    case 'approved':
+      return `${actor} approved ${id}${reason === '' ? '' : `, ${reason}`}`;
+    case 'turned-down':
+      return `${actor} rejected ${id}, ${reason}`;
+    case 'retried':
+      return `${actor} lifted the quarantine of ${shortDigest(command.digest)}, ${reason}`;
+    case 'frozen':
+      return `frozen by ${actor}, ${reason}`;
+    case 'unfrozen':
+      return `no longer frozen, ${actor}: ${reason}`;
+    default:
+      return assertNever(command);
   }
 }
 
@@ -97,25 +157,25 @@ function describePhase(before: ServiceState, after: ServiceState): string {
       return `paused ${active.id}, ${phase.message}`;
     case 'promoting':
       return `promoting ${active.id}`;
+    case 'recovering':
+      return `${active.id} is back on stable, recovery is being watched`;
     case 'rolling-back':
-      return before.active?.phase.name === 'rolling-back'
-        ? `traffic of ${active.id} is back on stable`
-        : `rolling back ${active.id}, ${phase.reason}`;
+      if (phase.weight > 0) return describeReturn(active.id, phase);
+      return before.active?.phase.name === 'rolling-back' ? `traffic of ${active.id} is back on stable` : describeReturn(active.id, phase);
     default:
       return assertNever(phase);
   }
 }
 
 function describeProgress(before: ServiceState, active: Deployment, step: number, passed: boolean): string {
-  const name = `step ${step + 1} of ${active.plan.steps.length} (${weightOf(active)} %)`;
+  const name = nameOfStep(active);
   const was = before.active;
   if (was?.phase.name === 'progressing' && was.phase.step === step) return describeStay(was, active, name, passed);
   return was?.phase.name === 'paused' ? `resumed ${active.id} at ${name}` : `${active.id} began ${name}`;
 }
 
-function weightOf({ phase, plan }: Deployment): number {
-  if (phase.name !== 'progressing') return 0;
-  return phase.widenedTo ?? plan.steps[phase.step]?.weight ?? 0;
+function weightOf(active: Deployment): number {
+  return canaryWeight({ active });
 }
 
 /** Something changed within a step. */

@@ -3,6 +3,7 @@ import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
 import type { Plan } from '../planning/plan.ts';
+import { trialShare, type Step } from '../planning/step.ts';
 
 export interface Revision {
   /** The commit that brought the digest. */
@@ -11,6 +12,8 @@ export interface Revision {
 }
 
 export interface PromotedRevision extends Revision {
+  /** What promoted it; null: it was adopted. */
+  readonly deploymentId: string | null;
   readonly promotedAt: Instant;
 }
 
@@ -21,17 +24,33 @@ export interface QuarantinedDigest {
   readonly at: Instant;
 }
 
-export type PauseReason = 'operator' | 'deadline' | 'incident' | 'auto-rollback-disabled' | 'refused' | 'warning' | 'low-traffic';
+export type PauseReason =
+  | 'operator'
+  | 'deadline'
+  | 'incident'
+  | 'auto-rollback-disabled'
+  | 'refused'
+  | 'warning'
+  | 'low-traffic'
+  /** A step of the plan: a person decides when it goes on. */
+  | 'planned'
+  /** Copies have cost what they may. */
+  | 'mirror-budget'
+  /** The world around it: a window has closed, gateways are away. Goes on by itself when that is over. */
+  | 'held-up';
 
 export type Phase =
-  | { readonly name: 'pending' }
+  /** `waitsFor`: what must happen before it starts, in sentences. */
+  | { readonly name: 'pending'; readonly waitsFor: readonly string[] }
   | {
       readonly name: 'progressing';
       readonly step: number;
       readonly stepStartedAt: Instant;
       readonly passed: boolean;
-      /** Weight above the step's own, where traffic was too low for its samples; null: as planned. */
-      readonly widenedTo: number | null;
+      /** Weight other than the step's own: widened for its samples, or set by a person; null: as planned. */
+      readonly setTo: number | null;
+      /** Added to the hold by a person. */
+      readonly extraHoldMs: number;
     }
   | {
       readonly name: 'paused';
@@ -43,6 +62,7 @@ export type Phase =
       readonly since: Instant;
       /** Part of the hold that was over when the pause began. */
       readonly heldMs: number;
+      readonly extraHoldMs: number;
       /** Goes on by itself then; null: a person resumes it. */
       readonly until: Instant | null;
     }
@@ -55,7 +75,32 @@ export type Phase =
       /** Every leased gateway has acknowledged that it serves stable only. */
       readonly trafficReturned: boolean;
       readonly revert: RevertProgress;
+      /** Traffic that it still has, in percent; 0 unless it goes gradually. */
+      readonly weight: number;
+      readonly gradual: GradualReturn | null;
+    }
+  | {
+      readonly name: 'recovering';
+      readonly reason: string;
+      readonly detectedBy: RollbackCause;
+      readonly revert: RevertProgress;
+      readonly since: Instant;
+      /** Which try: 2 after going further back. */
+      readonly round: 1 | 2;
     };
+
+/** Weight goes down by `by` percent each `everyMs`. */
+export interface GradualReturn {
+  readonly by: number;
+  readonly everyMs: number;
+  readonly nextAt: Instant;
+}
+
+export interface Approval {
+  readonly approver: string;
+  readonly comment: string | null;
+  readonly at: Instant;
+}
 
 export type RollbackCause = 'sequential' | 'critical' | 'health' | 'deadline' | 'operator' | 'git';
 
@@ -84,6 +129,17 @@ export interface Deployment {
   /** What an immediate promotion displaced, should a gateway refuse to serve it. */
   readonly replaced?: Pick<ServiceState, 'previous' | 'watch' | 'held'>;
   readonly phase: Phase;
+  /** Who brought it: the author of the commit, or whoever asked us to commit it. */
+  readonly author: string;
+  readonly approvals: readonly Approval[];
+  /** Verdicts roll nothing back until then; null: they do. */
+  readonly autoRollbackPausedUntil: Instant | null;
+  /** Gateways in the order in which they go over; null: the fleet is not divided. */
+  readonly fleet: readonly string[] | null;
+  /** Makes the split draw anew; counts a person's orders to rebalance. */
+  readonly resalted: number;
+  /** When a person made the judge begin anew; null: never. */
+  readonly monitoringSince: Instant | null;
   /** Warnings that people were told of, and those that a person has gone on in spite of. */
   readonly warned: readonly string[];
   readonly overruled: readonly string[];
@@ -111,6 +167,15 @@ export interface Candidate {
   readonly deploymentId: string;
   readonly revision: Revision;
   readonly plan: Plan;
+  readonly author: string;
+}
+
+export interface Freeze {
+  /** Deployments that are under way go on. */
+  readonly drains: boolean;
+  readonly reason: string;
+  readonly actor: string;
+  readonly at: Instant;
 }
 
 /** After a promotion: the service is still watched against the critical bound, without holding a slot. */
@@ -145,6 +210,8 @@ export interface ServiceState {
   readonly rejection: Rejection | null;
   /** The folder is gone from the branch; what was stable goes on serving. */
   readonly orphaned: boolean;
+  /** Set by a person: nothing starts while it is there. */
+  readonly freeze: Freeze | null;
   /** Set when stable itself failed and there was nothing to go back to. */
   readonly held: string | null;
   /** Rises with each change of what the gateways must serve. The leader's term comes before it: (term, generation). */
@@ -152,6 +219,9 @@ export interface ServiceState {
   /** Deployments of each digest so far, for `attempt`. */
   readonly attempts: Readonly<Record<string, number>>;
 }
+
+/** Stands for all services where an order is for all of them; no folder can have this name. */
+export const everyService = '_all';
 
 export function newService(service: string): ServiceState {
   return {
@@ -167,18 +237,59 @@ export function newService(service: string): ServiceState {
     last: null,
     rejection: null,
     orphaned: false,
+    freeze: null,
     held: null,
     generation: 0,
     attempts: {},
   };
 }
 
-/** Percent of traffic that the active deployment has now. */
-export function canaryWeight(state: ServiceState): number {
-  const phase = state.active?.phase;
-  if (phase?.name === 'paused') return phase.weight;
-  if (phase?.name !== 'progressing') return 0;
-  return phase.widenedTo ?? state.active?.plan.steps[phase.step]?.weight ?? 0;
+/** The step that is under way, or at which it is paused; null in other phases. */
+export function currentStep(active: Deployment | null): Step | null {
+  if (active === null || (active.phase.name !== 'progressing' && active.phase.name !== 'paused')) return null;
+  return active.plan.steps[active.phase.step] ?? null;
+}
+
+/** Percent of the users' traffic that the active deployment has now. */
+export function canaryWeight({ active }: Pick<ServiceState, 'active'>): number {
+  const phase = active?.phase;
+  switch (phase?.name) {
+    case 'progressing':
+      return phase.setTo ?? currentStep(active)?.weight ?? 0;
+    case 'paused':
+    case 'rolling-back':
+      return phase.weight;
+    default:
+      return 0;
+  }
+}
+
+/** Percent of stable's requests that are copied to the canary now. */
+export function mirrorShare({ active }: Pick<ServiceState, 'active'>): number {
+  return active?.phase.name === 'progressing' ? (currentStep(active)?.mirror ?? 0) : 0;
+}
+
+/** Percent of the traffic that the canary is judged on: its weight, or what is copied to it. */
+export function judgedShare(state: Pick<ServiceState, 'active'>): number {
+  const step = currentStep(state.active);
+  return step?.kind === 'mirror' ? trialShare(step) : canaryWeight(state);
+}
+
+/** Gateways that serve the canary and nothing else; null: each serves by the weights. */
+export function fleetShare({ active }: Pick<ServiceState, 'active'>): readonly string[] | null {
+  const step = currentStep(active);
+  if (active?.fleet == null || step === null || step.fleet === null || canaryWeight({ active }) === 0) return null;
+  return active.fleet.slice(0, Math.max(1, Math.round((active.fleet.length * step.fleet) / 100)));
+}
+
+/** Promoted without a gateway ever having served it, so that a refusal can still stop it. */
+export function isUntried({ plan }: Deployment): boolean {
+  return plan.kind !== 'fast-path' && plan.steps.length === 0;
+}
+
+/** Whether measurements of it are judged now. */
+export function isOnTrial({ phase }: Deployment): boolean {
+  return phase.name === 'progressing' || phase.name === 'paused' || (phase.name === 'rolling-back' && phase.weight > 0);
 }
 
 /** Whether it shifts traffic and so holds one of `max_concurrent_deployments`. */
@@ -204,16 +315,22 @@ export interface AssignedVariant {
   readonly revision: Revision;
 }
 
-/** What the gateways must serve, canary first. Empty before the first promotion. */
+/** What the gateways must serve, canary first. Empty before the first promotion. A canary that only gets copies has the weight 0. */
 export function assignedVariants(state: ServiceState): readonly AssignedVariant[] {
   const { active, stable } = state;
-  const weight = canaryWeight(state);
   if (stable === null) return [];
-  if (active === null || weight === 0) return [{ name: 'stable', weight: 100, revision: stable }];
+  const weight = canaryWeight(state);
+  if (active === null || (weight === 0 && mirrorShare(state) === 0)) return [{ name: 'stable', weight: 100, revision: stable }];
   return [
     { name: 'canary', weight, revision: active.revision },
     { name: 'stable', weight: 100 - weight, revision: stable },
   ];
+}
+
+/** Time that the present step lasts at least. */
+export function holdOf(active: Deployment): number {
+  const { phase } = active;
+  return phase.name === 'progressing' ? (currentStep(active)?.holdMs ?? 0) + phase.extraHoldMs : 0;
 }
 
 /** When the reducer wants to be woken although nothing happens; null for never. */
@@ -222,10 +339,10 @@ export function nextWake(state: ServiceState): Instant | null {
   if (state.watch !== null) candidates.push(state.watch.until);
   const active = state.active;
   if (active?.phase.name === 'progressing') {
-    const hold = active.plan.steps[active.phase.step]?.holdMs ?? 0;
-    candidates.push(active.phase.stepStartedAt + hold);
+    candidates.push(active.phase.stepStartedAt + holdOf(active));
     if (active.startedAt !== null) candidates.push(active.startedAt + active.plan.maxTotalMs);
   }
   if (active?.phase.name === 'paused' && active.phase.until !== null) candidates.push(active.phase.until);
+  if (active?.phase.name === 'rolling-back' && active.phase.gradual !== null) candidates.push(active.phase.gradual.nextAt);
   return candidates.length === 0 ? null : Math.min(...candidates);
 }

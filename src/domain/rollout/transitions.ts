@@ -4,6 +4,7 @@ import type { Judgement } from '../analysis/look.ts';
 import { withoutSteps, type Plan } from '../planning/plan.ts';
 import type { Effect } from './effect.ts';
 import {
+  canaryWeight,
   isQuarantined,
   isWithinRollbackWindow,
   type Candidate,
@@ -20,7 +21,6 @@ import {
 
 export type Transition = readonly [ServiceState, readonly Effect[]];
 
-const stabilisationMs = 24 * 3_600_000;
 const promotedKept = 10;
 const quarantineKept = 100;
 
@@ -43,8 +43,9 @@ export function notice(
   phase: string,
   severity: 'info' | 'warning' | 'critical',
   message: string,
+  channels: readonly string[] = [],
 ): Effect {
-  return { kind: 'notify', key: `${deployment.id}/${phase}`, severity, message };
+  return { kind: 'notify', key: `${deployment.id}/${phase}`, severity, message, ...(channels.length === 0 ? {} : { channels }) };
 }
 
 /** Begins what was waiting, or nothing. */
@@ -54,7 +55,11 @@ export function nextInLine(state: ServiceState, now: Instant): Transition {
   const idle = { ...state, waiting: null };
   // What is stable or in quarantine may have changed while it waited.
   if (waiting.revision.digest === state.stable?.digest) return unchanged(idle);
-  if (isQuarantined(state, waiting.revision.digest)) return refuseQuarantined(idle, waiting, now);
+  if (isQuarantined(state, waiting.revision.digest)) {
+    // What has just ended stays the last one: its end must not be lost for one that never began.
+    const [refused, effects] = refuseQuarantined(idle, waiting, now);
+    return [{ ...refused, last: state.last }, effects];
+  }
   return begin(idle, waiting, now);
 }
 
@@ -65,7 +70,9 @@ export function refuseQuarantined(state: ServiceState, candidate: Pick<Candidate
   const message = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
   const last = refusal(state, candidate, message, now);
   const rejection = { commit, problems: [{ code: 'conflict', message }], at: now } as const;
-  const next = { ...state, waiting: null, rejection, last: state.active === null ? last : state.last };
+  // The end of this very commit says more than that it is not tried again.
+  const isToldAlready = state.active !== null || state.last?.revision.commit === commit;
+  const next = { ...state, waiting: null, rejection, last: isToldAlready ? state.last : last };
   return [next, [notice(last, 'rejected', 'warning', `${state.service}: ${message}`)]];
 }
 
@@ -104,9 +111,9 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
     startedAt: null,
     stableWasBreaching: false,
     stableErrorRate: null,
-    phase: { name: 'pending' },
-    warned: [],
-    overruled: [],
+    phase: { name: 'pending', waitsFor: [] },
+    ...nothingOrdered,
+    author: candidate.author,
     judgement: null,
   };
   const counted = { ...state, attempts: { ...state.attempts, [digest]: attempt } };
@@ -114,6 +121,17 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
   if (deployment.plan.kind === 'fast-path') return promote(counted, deployment, now);
   return unchanged({ ...counted, active: deployment });
 }
+
+/** What people and the engine have said of a deployment so far. */
+const nothingOrdered = {
+  approvals: [],
+  autoRollbackPausedUntil: null,
+  fleet: null,
+  resalted: 0,
+  monitoringSince: null,
+  warned: [],
+  overruled: [],
+} as const satisfies Partial<Deployment>;
 
 function planFor(state: ServiceState, candidate: Candidate, now: Instant): Plan {
   if (state.stable === null) return withoutSteps(candidate.plan, 'first');
@@ -130,7 +148,7 @@ export function promote(state: ServiceState, deployment: Deployment, now: Instan
 }
 
 export function makeStable(state: ServiceState, revision: Revision, now: Instant, by: Deployment | null): ServiceState {
-  const entry: PromotedRevision = { ...revision, promotedAt: now };
+  const entry: PromotedRevision = { ...revision, promotedAt: now, deploymentId: by?.id ?? null };
   const others = state.promoted.filter((promoted) => promoted.digest !== revision.digest);
   const judged = by?.judgement?.stable.rate ?? by?.stableErrorRate ?? null;
   return {
@@ -138,7 +156,7 @@ export function makeStable(state: ServiceState, revision: Revision, now: Instant
     stable: revision,
     previous: state.stable?.digest === revision.digest ? state.previous : state.stable,
     promoted: [entry, ...others].slice(0, promotedKept),
-    watch: by === null ? null : { deploymentId: by.id, until: now + stabilisationMs, plan: by.plan, baseErrorRate: judged },
+    watch: by === null ? null : { deploymentId: by.id, until: now + by.plan.watchMs, plan: by.plan, baseErrorRate: judged },
   };
 }
 
@@ -175,20 +193,23 @@ export interface RollbackOrder {
   readonly judgement: Judgement | null;
   /** Who ordered it; the actuator itself where nobody did. */
   readonly actor?: string;
+  /** Who is told besides the usual. */
+  readonly channels?: readonly string[];
+  /** Time in which traffic goes back; left out: at once. */
+  readonly gradualMs?: number | null;
   /** What main needs: a revert commit of ours, or nothing because a person has written one. */
   readonly revert: RevertProgress;
 }
 
 /** Traffic back to stable, and where we decided it, quarantine in the same transition. */
 export function rollBack(state: ServiceState, deployment: Deployment, order: RollbackOrder, now: Instant): Transition {
-  const byUs = order.cause !== 'git';
   const entry = { digest: deployment.revision.digest, deploymentId: deployment.id, reason: order.reason, at: now };
-  const quarantine = byUs
+  const quarantine = isByUs(order)
     ? [entry, ...state.quarantine.filter((other) => other.digest !== entry.digest)].slice(0, quarantineKept)
     : state.quarantine;
   // A first deployment that is taken back has nothing that main could be reverted to.
   const progress: RevertProgress = deployment.base === null ? { kind: 'not-needed' } : order.revert;
-  const phase: Phase = {
+  const phase = {
     name: 'rolling-back',
     reason: order.reason,
     detectedBy: order.cause,
@@ -196,50 +217,106 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
     // A deployment that was only planned has no traffic to bring back.
     trafficReturned: deployment.phase.name === 'pending' && deployment.startedAt === null,
     revert: progress,
-  };
+    ...returning(canaryWeight({ active: deployment }), order.gradualMs ?? null, now),
+  } as const satisfies Phase;
   const judged = { ...deployment, judgement: order.judgement ?? deployment.judgement };
-  const revert = progress.kind === 'pending' ? revertEffects(deployment, order) : [];
-  const byJudge = order.cause !== 'operator' && order.cause !== 'git';
   const next = withPhase({ ...state, quarantine }, judged, phase);
   if (phase.trafficReturned && progress.kind !== 'pending') {
     const revertCommit = progress.kind === 'committed' ? progress.commit : null;
     return finish(next, judged, { phase: 'rolled-back', reason: order.reason, revertCommit }, now);
   }
+  const revert = progress.kind === 'pending' ? revertEffects(deployment, order) : [];
+  const message = `${state.service}: rolling back ${deployment.id}: ${order.reason}`;
   return reassign(next, [
     ...revert,
-    notice(
-      deployment,
-      'rolling-back',
-      byJudge ? 'critical' : 'warning',
-      `${state.service}: rolling back ${deployment.id}: ${order.reason}`,
-    ),
+    notice(deployment, 'rolling-back', isByJudge(order) ? 'critical' : 'warning', message, order.channels),
   ]);
+}
+
+/** What a person took back in Git may be tried again as it is; what we took back may not. */
+function isByUs({ cause }: RollbackOrder): boolean {
+  return cause !== 'git';
+}
+
+function isByJudge({ cause }: RollbackOrder): boolean {
+  return cause !== 'operator' && cause !== 'git';
+}
+
+const gradualParts = 10;
+
+function returning(
+  weight: number,
+  gradualMs: number | null,
+  now: Instant,
+): Pick<Extract<Phase, { name: 'rolling-back' }>, 'weight' | 'gradual'> {
+  if (gradualMs === null || weight === 0) return { weight: 0, gradual: null };
+  const everyMs = Math.max(1, Math.round(gradualMs / gradualParts));
+  const by = weight / gradualParts;
+  return { weight: weight - by, gradual: { by, everyMs, nextAt: now + everyMs } };
 }
 
 function revertEffects({ id, revision, base }: Deployment, { reason, actor = 'actuator' }: RollbackOrder): readonly Effect[] {
   return base === null ? [] : [{ kind: 'commit-revert', deploymentId: id, bad: revision, restore: base, reason, actor }];
 }
 
-/** A promoted revision turned out bad: its base is stable again, then the rollback runs as any other. */
-export function rollBackPromoted(state: ServiceState, order: RollbackOrder, now: Instant): Transition {
-  const { stable, previous, last, watch } = state;
-  if (stable === null || previous === null || watch === null) return unchanged(state);
-  const deployment: Deployment = {
-    id: watch.deploymentId,
+/** Of what was promoted, the most recent first: this one and what came before it. All of it when it is not among them. */
+export function since(promoted: readonly PromotedRevision[], digest: string): readonly PromotedRevision[] {
+  return promoted.slice(
+    Math.max(
+      0,
+      promoted.findIndex((entry) => entry.digest === digest),
+    ),
+  );
+}
+
+/** Makes room for a way back: what had not started yet starts after it, what is being promoted is what goes back. */
+export function setAside(state: ServiceState): ServiceState {
+  const { active } = state;
+  if (active === null) return state;
+  if (active.phase.name !== 'pending') return { ...state, active: null };
+  const { id: deploymentId, revision, plan, author } = active;
+  return { ...state, active: null, waiting: state.waiting ?? { deploymentId, revision, plan, author } };
+}
+
+/** A promoted revision turned out bad: `target` is stable again, then the rollback runs as any other. */
+export function rollBackPromoted(
+  state: ServiceState,
+  { revision: target, plan }: { readonly revision: Revision; readonly plan: Plan },
+  order: RollbackOrder,
+  now: Instant,
+): Transition {
+  const { stable } = state;
+  const deployment = stable === null ? null : undoing(state, stable, target, plan, now);
+  if (stable === null || deployment === null) return unchanged(state);
+  const withoutBad = since(state.promoted, target.digest).filter((entry) => entry.digest !== stable.digest);
+  const older = withoutBad.find(({ digest }) => digest !== target.digest) ?? null;
+  const previous = older === null ? null : { commit: older.commit, digest: older.digest };
+  const restored = { ...state, stable: target, previous, promoted: withoutBad, watch: null, held: null };
+  return rollBack(restored, { ...deployment, judgement: order.judgement }, order, now);
+}
+
+function idOfStable({ watch, promoted, last }: ServiceState, stable: Revision): string | undefined {
+  return watch?.deploymentId ?? promoted.find(({ digest }) => digest === stable.digest)?.deploymentId ?? last?.id;
+}
+
+/** The deployment that promoted what is stable, as if it had all the traffic still: what a gradual way back begins with. */
+function undoing(state: ServiceState, stable: Revision, target: Revision, plan: Plan, now: Instant): Deployment | null {
+  const { last, watch } = state;
+  const id = idOfStable(state, stable);
+  if (id === undefined) return null;
+  return {
+    id,
     revision: stable,
-    base: previous,
+    base: target,
     attempt: last?.attempt ?? 1,
-    plan: watch.plan,
+    plan,
     createdAt: last?.createdAt ?? now,
     startedAt: now,
     stableWasBreaching: false,
-    stableErrorRate: watch.baseErrorRate,
-    phase: { name: 'pending' },
-    warned: [],
-    overruled: [],
-    judgement: order.judgement,
+    stableErrorRate: watch?.baseErrorRate ?? null,
+    phase: { name: 'paused', step: 0, weight: 100, reason: 'operator', message: '', since: now, heldMs: 0, extraHoldMs: 0, until: null },
+    ...nothingOrdered,
+    author: '',
+    judgement: null,
   };
-  const withoutBad = state.promoted.filter((entry) => entry.digest !== stable.digest);
-  const restored = { ...state, stable: previous, previous: null, promoted: withoutBad, watch: null, held: null };
-  return rollBack(restored, deployment, order, now);
 }

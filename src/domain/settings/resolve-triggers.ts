@@ -1,6 +1,6 @@
 /** auto_rollback: the short form (guide 3.3), the long form (4.1), and the decision matrix (9.3) where neither says anything. */
 import { writtenMinutesToMs } from '../../base/time.ts';
-import type { WrittenSettingsAutoRollback } from '../../generated/types.ts';
+import type { SectionsHealthMonitoring, WrittenSettingsAutoRollback } from '../../generated/types.ts';
 import type { Trigger, TriggerLevel } from './policy.ts';
 
 type WrittenTriggers = NonNullable<WrittenSettingsAutoRollback['critical_triggers']>;
@@ -107,4 +107,29 @@ function hasIdleTrigger({ critical_triggers: critical = {}, warning_triggers: wa
   return [...Object.values(triggers), ...Object.values(warning)].some((trigger) =>
     Object.keys(trigger).every((key) => key === 'window_minutes'),
   );
+}
+
+/** Thresholds of `health_monitoring` (guide 6.1): further limits of every canary, beside its own triggers. */
+export function healthTriggers({ thresholds = {} }: SectionsHealthMonitoring): readonly Trigger[] {
+  const { error_rate: errors, latency_p95: latency, quality_score: quality } = thresholds;
+  const windowMs = (written: number | string | undefined): number => writtenMinutesToMs(written ?? 5);
+  const both = (
+    metric: string,
+    kind: Trigger['kind'],
+    [warning, critical]: readonly [number | undefined, number | undefined],
+    window: number | string | undefined,
+  ): readonly Trigger[] =>
+    (
+      [
+        ['severe', warning],
+        ['critical', critical],
+      ] as const
+    ).flatMap(([level, threshold]) =>
+      threshold === undefined ? [] : [{ level, metric, kind, threshold, windowMs: windowMs(window), isDefault: false }],
+    );
+  return [
+    ...both('error_rate', 'above', [errors?.warning, errors?.critical], errors?.window_minutes),
+    ...both('latency_p95', 'above', [latency?.warning_ms, latency?.critical_ms], latency?.window_minutes),
+    ...both('quality_score', 'below', [quality?.warning, quality?.critical], quality?.window_minutes),
+  ];
 }

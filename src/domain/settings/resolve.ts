@@ -2,14 +2,20 @@
 import { isObject, mergePatch } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { suggestion } from '../../base/text.ts';
-import { formatDuration, writtenMinutesToMs } from '../../base/time.ts';
+import { writtenMinutesToMs } from '../../base/time.ts';
 import type { LlmConfig, WrittenSettings, WrittenSettingsCanary } from '../../generated/types.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
-import type { AnalysisPolicy } from './policy.ts';
+import { criticalErrorRate } from '../analysis/watch.ts';
+import type { Choice } from '../planning/classify.ts';
+import { gateProblems, resolveGates, type Gates, type Person } from '../safety/gates.ts';
+import { resolveWindows, type Windows } from '../safety/windows.ts';
 import { oneOffProblems } from './one-off.ts';
+import type { AnalysisPolicy } from './policy.ts';
+import { recoveryProblems, resolveRecovery, type RecoveryPolicy } from './recovery.ts';
 import { policyProblems, resolvePolicy } from './resolve-policy.ts';
-
-export type Strategy = 'canary' | 'immediate';
+import { deadlineProblems, meanSteps, stepProblems, stepsOfPace, type Stage } from './resolve-steps.ts';
+import { healthTriggers } from './resolve-triggers.ts';
+import { resolveStrategies, rolloutStrategyProblems, strategies, type Strategy, type StrategySettings } from './strategies.ts';
 
 export interface Split {
   readonly method: SplitMethod;
@@ -21,16 +27,16 @@ export interface Split {
 export type SplitMethod = (typeof splitMethods)[number];
 const splitMethods = ['weighted_random', 'consistent_hash', 'round_robin'] as const;
 
-export interface Step {
-  /** Percent of traffic on the canary, above 0 to 100. */
-  readonly weight: number;
-  readonly holdMs: number;
-}
-
 /** How one service is rolled out. Frozen into each deployment. */
 export interface RolloutSettings {
   readonly strategy: Strategy;
-  readonly steps: readonly Step[];
+  /** Why the planner chose this strategy and pace; null: a person did. */
+  readonly choice: Choice | null;
+  /** Of the canary strategy. */
+  readonly steps: readonly Stage[];
+  readonly strategies: StrategySettings;
+  readonly gates: Gates;
+  readonly recovery: RecoveryPolicy;
   readonly maxTotalMs: number;
   readonly policy: AnalysisPolicy;
   readonly autoRollback: boolean;
@@ -43,6 +49,10 @@ export interface RolloutSettings {
 export interface DaemonSettings {
   readonly maxConcurrentDeployments: number;
   readonly blockMs: number;
+  readonly windows: Windows;
+  /** Why nothing starts; null: it may. */
+  readonly frozenBecause: string | null;
+  readonly people: readonly Person[];
 }
 
 const defaultSettings = {
@@ -74,12 +84,17 @@ export interface SettingsSources {
   /** services/<name>/rollout.yaml. */
   readonly service: WrittenSettings;
   readonly oneOff: LlmConfig['deployment_strategy'];
+  /** What the change is, for the strategy "auto"; null: there is nothing to compare with. */
+  readonly choice: Choice | null;
 }
 
 export function resolveDaemonSettings(repository: WrittenSettings): DaemonSettings {
   return {
     maxConcurrentDeployments: repository.actuator?.max_concurrent_deployments ?? defaultSettings.actuator.max_concurrent_deployments,
     blockMs: 1000 * (repository.metrics?.collection_interval_seconds ?? defaultSettings.metrics.collection_interval_seconds),
+    windows: resolveWindows(repository.deployment_windows ?? {}),
+    frozenBecause: repository.freeze?.reason ?? null,
+    people: (repository.people ?? []).map(({ name, emails = [], keys = [], roles = [] }) => ({ name, emails, keys, roles })),
   };
 }
 
@@ -91,12 +106,25 @@ export function resolveRolloutSettings(sources: SettingsSources): Result<Rollout
     const hint = suggestion(policyName ?? '', [...sources.policies.keys()]);
     return refuse([{ code: 'unknown-policy', path: '/policy', message: `There is no policies/${policyName}.yaml.${hint}` }]);
   }
-  const layers = [defaultSettings, sources.repository, policy, sources.service].map(fold);
+  const byLayer = [sources.service, policy, sources.repository].map(({ actuator }) => actuator?.default_strategy);
+  const asked = [sources.oneOff?.type, ...byLayer].find((name) => name !== undefined);
+  const choice = asked === 'auto' ? (sources.choice ?? cautious) : null;
+  const layers = [defaultSettings, sources.repository, policy, ...paceLayers(sources, choice), sources.service].map(fold);
   const merged = layers.reduce<unknown>((below, above) => mergePatch(below, above), {}) as FoldedSettings;
-  return mean(merged, sources.oneOff);
+  return mean(merged, sources, choice);
 }
 
-interface FoldedSettings {
+/** Without anything to compare with. */
+const cautious: Choice = { change: 'model-switch', pace: 'conservative', paths: [] };
+
+/** The policy of the chosen pace's name where settings ask for `auto`. What one change asks for by itself may set its pace, not its criteria. */
+function paceLayers({ policies, oneOff }: SettingsSources, choice: Choice | null): readonly WrittenSettings[] {
+  if (choice === null) return [];
+  const named = oneOff?.type === 'auto' ? undefined : policies.get(choice.pace);
+  return [{ canary: stepsOfPace(choice.pace) }, ...(named === undefined ? [] : [named])];
+}
+
+interface FoldedSettings extends Omit<WrittenSettings, 'actuator' | 'canary' | 'metrics'> {
   readonly strategy: string;
   readonly canary: WrittenSettingsCanary;
   readonly blockMs: number;
@@ -104,16 +132,33 @@ interface FoldedSettings {
 
 /** What stands at the top level means the same as inside `actuator.canary`; all is put in one place before layers are merged. */
 function fold(written: WrittenSettings): Partial<FoldedSettings> {
-  const { actuator, metrics, canary: outer = {} } = written;
-  const { success_criteria, auto_rollback, statistical_validation } = written;
-  const fragments = present({ success_criteria, auto_rollback, statistical_validation });
+  const {
+    actuator,
+    metrics,
+    canary: outer = {},
+    success_criteria,
+    auto_rollback,
+    statistical_validation,
+    traffic_split,
+    monitoring,
+    ...rest
+  } = written;
+  const fragments = present({ success_criteria, auto_rollback, statistical_validation, traffic_split, monitoring });
   const canary = mergePatch(mergePatch(actuator?.canary ?? {}, outer), fragments) as WrittenSettingsCanary;
-  // A layer that writes steps and no initial percentage means its own steps, whatever a lower layer started with.
-  const restart = canary.steps !== undefined && canary.initial_percentage === undefined ? { initial_percentage: null } : {};
   const interval = metrics?.collection_interval_seconds;
   return {
+    ...rest,
     ...present({ strategy: actuator?.default_strategy, blockMs: interval === undefined ? undefined : interval * 1000 }),
-    canary: { ...canary, ...restart } as WrittenSettingsCanary,
+    canary: { ...canary, ...restarted(canary) },
+  };
+}
+
+/** A layer that writes how weights rise means its own steps, whatever a lower layer said or started with. */
+function restarted({ steps, rollout_strategy: rising, initial_percentage: initial }: WrittenSettingsCanary): object {
+  return {
+    ...(steps !== undefined && rising === undefined ? { rollout_strategy: null } : {}),
+    ...(rising !== undefined && steps === undefined ? { steps: null } : {}),
+    ...((steps !== undefined || rising !== undefined) && initial === undefined ? { initial_percentage: null } : {}),
   };
 }
 
@@ -124,28 +169,74 @@ function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   };
 }
 
-function mean(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy']): Result<RolloutSettings, readonly Problem[]> {
+function mean(merged: FoldedSettings, { oneOff }: SettingsSources, choice: Choice | null): Result<RolloutSettings, readonly Problem[]> {
   const canary = mergePatch(merged.canary, oneOffCanary(oneOff)) as WrittenSettingsCanary;
   const defaults = defaultSettings.actuator.canary;
-  const strategy = oneOff?.type ?? merged.strategy;
+  const written = oneOff?.type ?? merged.strategy;
   const problems: Problem[] = [];
-  if (strategy !== 'canary' && strategy !== 'immediate') problems.push(notOffered('default_strategy', strategy, ['canary', 'immediate']));
+  const strategy = meanStrategy(written, problems);
   const split = meanSplit(canary.traffic_split ?? {}, problems);
-  const steps = meanSteps(canary, oneOff);
   const maxTotalMs = writtenMinutesToMs(canary.max_total_duration_minutes ?? defaults.max_total_duration_minutes);
-  problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...policyProblems(canary));
-  problems.push(...oneOffProblems(merged.canary, oneOff, strategy));
+  const steps = meanSteps(canary, maxTotalMs, oneOff);
+  problems.push(...stepProblems(steps), ...deadlineProblems(steps, maxTotalMs), ...problemsOf(merged, canary));
+  problems.push(...oneOffProblems(merged.canary, oneOff, written), ...cutoverProblems(merged, oneOff));
   if (problems.length > 0) return refuse(problems);
   const isClustered = split.method === 'consistent_hash' || split.stickyMs !== null;
+  const policy = resolvePolicy(canary, isClustered, merged.blockMs);
   return ok({
-    strategy: strategy as Strategy,
+    strategy,
+    choice,
     steps,
+    strategies: meanStrategies(merged, oneOff, strategy),
+    gates: resolveGates(merged),
+    recovery: resolveRecovery(merged.recovery_validation ?? {}, criticalErrorRate(policy)),
     maxTotalMs,
-    policy: resolvePolicy(canary, isClustered, merged.blockMs),
+    policy: { ...policy, triggers: [...policy.triggers, ...healthTriggers(merged.health_monitoring ?? {})] },
     autoRollback: canary.auto_rollback?.enabled ?? defaults.auto_rollback.enabled,
     split,
     controlGroup: meanControlGroup(canary),
   });
+}
+
+/** What the planner has chosen for `auto` is a canary at some pace. */
+function meanStrategy(written: string, problems: Problem[]): Strategy {
+  const known = strategies.find((name) => name === written);
+  if (known === undefined) problems.push(notOffered('default_strategy', written, strategies));
+  return known === undefined || known === 'auto' ? 'canary' : known;
+}
+
+/** A person whom settings ask for is not left out by the change itself. */
+function cutoverProblems({ blue_green: blueGreen }: FoldedSettings, oneOff: LlmConfig['deployment_strategy']): readonly Problem[] {
+  if (oneOff?.cutover?.automatic !== true || blueGreen?.cutover?.automatic !== false) return [];
+  return [
+    {
+      code: 'plan',
+      path: '/deployment_strategy/cutover/automatic',
+      message: 'Settings ask for a person at the cutover (automatic: false); change them in a commit before this one.',
+    },
+  ];
+}
+
+function problemsOf(merged: FoldedSettings, canary: WrittenSettingsCanary): readonly Problem[] {
+  const { rollout_strategy: rising, steps } = canary;
+  return [
+    ...policyProblems(canary),
+    ...(rising == null ? [] : rolloutStrategyProblems(rising, steps != null)),
+    ...gateProblems(merged),
+    ...recoveryProblems(merged.recovery_validation ?? {}),
+  ];
+}
+
+/** One change may have its predecessor kept for longer than settings say, never for shorter. */
+function meanStrategies(merged: FoldedSettings, oneOff: LlmConfig['deployment_strategy'], strategy: Strategy): StrategySettings {
+  const { watchMs } = resolveStrategies(merged, strategy);
+  const own = resolveStrategies(mergePatch(merged, oneOffStrategies(oneOff)) as FoldedSettings, strategy);
+  return { ...own, watchMs: Math.max(watchMs, own.watchMs) };
+}
+
+function oneOffStrategies(oneOff: LlmConfig['deployment_strategy']): Pick<WrittenSettings, 'blue_green'> {
+  const { cutover, keep_blue_duration: keep } = oneOff ?? {};
+  return { blue_green: { ...present({ cutover }), ...(keep === undefined ? {} : { keep_blue_duration: keep }) } };
 }
 
 function meanSplit(written: NonNullable<WrittenSettingsCanary['traffic_split']>, problems: Problem[]): Split {
@@ -172,9 +263,8 @@ function meanControlGroup({ ab_test_mode: abTest, control_group_size: size }: Wr
 
 function oneOffCanary(oneOff: LlmConfig['deployment_strategy']): WrittenSettingsCanary {
   if (oneOff === undefined) return {};
-  const restart = oneOff.steps !== undefined && oneOff.initial_percentage === undefined;
   return {
-    ...(restart ? { initial_percentage: null as unknown as number } : {}),
+    ...restarted({ ...present({ steps: oneOff.steps, initial_percentage: oneOff.initial_percentage }) }),
     ...(oneOff.initial_percentage === undefined ? {} : { initial_percentage: oneOff.initial_percentage }),
     ...(oneOff.steps === undefined ? {} : { steps: oneOff.steps }),
     ...(oneOff.success_criteria === undefined ? {} : { success_criteria: oneOff.success_criteria }),
@@ -185,55 +275,6 @@ function oneOffCanary(oneOff: LlmConfig['deployment_strategy']): WrittenSettings
   };
 }
 
-/** Written steps, started at the initial percentage and scaled to the asked duration. */
-function meanSteps(canary: WrittenSettingsCanary, oneOff: LlmConfig['deployment_strategy']): readonly Step[] {
-  const written = (canary.steps ?? []).map((step) => ({ weight: step.percentage, holdMs: writtenMinutesToMs(step.duration_minutes) }));
-  const initial = canary.initial_percentage;
-  const first = written[0];
-  const started =
-    initial === undefined || first === undefined || !isNumber(initial)
-      ? written
-      : [{ weight: initial, holdMs: first.holdMs }, ...written.filter((step) => step.weight > initial)];
-  const asked = oneOff?.rollout_duration_minutes;
-  if (asked === undefined) return started;
-  const total = started.reduce((sum, step) => sum + step.holdMs, 0);
-  return started.map((step) => ({ ...step, holdMs: Math.round((step.holdMs * writtenMinutesToMs(asked)) / total) }));
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number';
-}
-
-function stepProblems(steps: readonly Step[]): readonly Problem[] {
-  const path = '/canary/steps';
-  const weights = steps.map((step) => step.weight);
-  if (weights.some((weight, index) => index > 0 && weight <= (weights[index - 1] ?? 0))) {
-    return [{ code: 'plan', path, message: `The steps' percentages must rise, and are ${weights.join(', ')}.` }];
-  }
-  if (weights.at(-1) !== 100) {
-    return [
-      { code: 'plan', path, message: `The last step must be 100 percent, and is ${weights.at(-1) ?? 'missing'}; add a step of 100.` },
-    ];
-  }
-  if (weights.length < 2) {
-    return [
-      {
-        code: 'plan',
-        path,
-        message: 'A canary needs a step below 100 percent, where it can be compared with stable. For none, use the strategy "immediate".',
-      },
-    ];
-  }
-  return [];
-}
-
-function deadlineProblems(steps: readonly Step[], maxTotalMs: number): readonly Problem[] {
-  const holds = steps.reduce((sum, step) => sum + step.holdMs, 0);
-  if (holds <= maxTotalMs) return [];
-  const message = `The holds add up to ${formatDuration(holds)}, and max_total_duration_minutes ends the rollout after ${formatDuration(maxTotalMs)}; raise it or shorten the holds.`;
-  return [{ code: 'plan', path: '/canary/max_total_duration_minutes', message }];
-}
-
 function notOffered(key: string, value: string, offered: readonly string[]): Problem {
   const list = offered.map((name) => `"${name}"`).join(', ');
   return {
@@ -241,6 +282,10 @@ function notOffered(key: string, value: string, offered: readonly string[]): Pro
     path: `/${key.replaceAll('.', '/')}`,
     message: `${key} "${value}" is not offered in this version; there is ${list}.`,
   };
+}
+
+function misplaced(key: string, where: string): Problem {
+  return { code: 'unknown-key', path: `/${key}`, message: `${key} ${where}.` };
 }
 
 /** Keys that make sense in some of the three kinds of settings files only. */
@@ -253,6 +298,12 @@ export function misplacedKeys(written: WrittenSettings, kind: 'repository' | 'po
       message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.',
     });
   }
+  const ofDaemon = (['deployment_windows', 'freeze', 'people'] as const).filter(
+    (key) => kind !== 'repository' && written[key] !== undefined,
+  );
+  problems.push(...ofDaemon.map((key) => misplaced(key, 'holds for all services; write it in actuator.yaml')));
+  if (kind !== 'service' && written.depends_on !== undefined)
+    problems.push(misplaced('depends_on', "is about one service; write it in that service's rollout.yaml"));
   if (kind === 'policy' && written.policy !== undefined) {
     problems.push({ code: 'unknown-key', path: '/policy', message: 'A policy can not name another policy.' });
   }

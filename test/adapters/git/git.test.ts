@@ -296,3 +296,20 @@ describe('a remote', () => {
     assert.throws(() => check('http://10.0.0.1/a.git', true));
   });
 });
+
+describe('the author of a change', () => {
+  it('is named with the address, and of a merge everybody whose commits it brings', async () => {
+    remote.commit({ 'services/a/config.yaml': 'llm: { model: m }\n' });
+    remote.git('checkout', '-q', '-b', 'topic');
+    remote.git('-c', 'user.name=Bea', 'commit', '-q', '--allow-empty', '-m', 'by Bea', '--author', 'Bea <bea@example.com>');
+    remote.git('checkout', '-q', 'main');
+    remote.git('commit', '-q', '--allow-empty', '-m', 'beside it', '--author', 'Cem <cem@example.com>');
+    remote.git('merge', '-q', '--no-ff', '-m', 'merge', 'topic');
+    remote.git('push', '-q', 'origin', 'main');
+    const { repository } = await remote.open();
+    const tip = (await repository.fetch()) ?? '';
+    assert.equal(await repository.author(tip), 'Ada <ada@example.com>; Bea <bea@example.com>');
+    assert.match(await repository.message(tip), /^merge/);
+    await repository.close();
+  });
+});

@@ -163,3 +163,26 @@ describe('the rest', () => {
     after.close();
   });
 });
+
+describe('a fence', () => {
+  it('keeps a former leader from writing anything, and a present one from nothing', async () => {
+    const first = await store.acquireLease('first', 0);
+    store.fence(first?.term ?? 0);
+    await store.put('head', 'by the first');
+    const { pending } = await store.append(aRow('chat', { effects: [notify] }), first?.term ?? 0);
+
+    const other = await openSqliteStore(file);
+    const second = await other.acquireLease('second', 60_000);
+    other.fence(second?.term ?? 0);
+    await other.put('head', 'by the second');
+
+    const refused = { name: 'StalledError', message: /another control plane leads/ };
+    await assert.rejects(store.settleEffect(pending[0]?.id ?? 0), refused);
+    await assert.rejects(store.put('head', 'by the first'), refused);
+    await assert.rejects(store.remove('head'), refused);
+    await assert.rejects(store.nextDeploymentNumber('20260101'), refused);
+    assert.equal(await other.get('head'), 'by the second');
+    assert.equal((await other.pendingEffects()).length, 1);
+    await other.close();
+  });
+});

@@ -16,7 +16,7 @@ import { addSamples } from '../../../src/domain/analysis/sample.ts';
 import { aCourt, aPolicy, aSample, type Court, type Measured } from '../../builders/judge.ts';
 
 function resolved(service: WrittenSettings): RolloutSettings {
-  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service, oneOff: undefined });
+  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service, oneOff: undefined, choice: null });
   if (!result.ok) throw new Error(result.error.map(({ message }) => message).join());
   return result.value;
 }

@@ -1,3 +1,4 @@
+import { analyse } from '../../../src/domain/planning/step.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { addToBaseline, noBaseline, summarise, type TrafficSummary } from '../../../src/domain/analysis/baseline.ts';
@@ -21,7 +22,7 @@ function predicted(
   written: WrittenSettingsCanary = {},
   summary: TrafficSummary | null = null,
 ): Prediction {
-  const steps = [5, 25, 50, 75, 100].map((weight, index) => ({ weight, holdMs: [15, 30, 30, 30, 15][index]! * 60_000 }));
+  const steps = [5, 25, 50, 75, 100].map((weight, index) => analyse(weight, [15, 30, 30, 30, 15][index]! * 60_000));
   const plan = aPlan({ steps, maxTotalMs: 180 * 60_000, policy: aPolicy(written) });
   return predict(plan, { requestsPerSecond, summary });
 }
@@ -73,10 +74,7 @@ describe('the prediction', () => {
     const written = { success_criteria: { min_sample_size: 50, max_cost_increase: 0.2 }, monitoring: { metrics: ['cost_per_request'] } };
     const policy = { ...aPolicy(written), triggers: [] };
     const plan = aPlan({
-      steps: [
-        { weight: 25, holdMs: 1000 },
-        { weight: 100, holdMs: 1000 },
-      ],
+      steps: [analyse(25, 1000), analyse(100, 1000)],
       maxTotalMs: 1e9,
       policy,
     });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { ServiceEvent } from '../../../src/domain/rollout/event.ts';
-import { fold, reduce } from '../../../src/domain/rollout/reduce.ts';
-import { assignedVariants, canaryWeight, newService, type ServiceState } from '../../../src/domain/rollout/state.ts';
-import { aCanary, aPlan, aService, judged, seen } from '../../builders/service.ts';
+import { reduce } from '../../../src/domain/rollout/reduce.ts';
+import { assignedVariants, canaryWeight, newService } from '../../../src/domain/rollout/state.ts';
+import { aCanary, aPlan, aService, judged, seen, granted, ordered, rollbackOrder } from '../../builders/service.ts';
 
 describe('going forward', () => {
   it('adopts what is there as stable, without a deployment', () => {
@@ -60,7 +59,7 @@ describe('going forward', () => {
   it('serves an immediate change to all at once', () => {
     const bench = aService().take(seen('new', 'deploy-1', aPlan({ kind: 'immediate', steps: [] })));
 
-    bench.take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 });
+    bench.take(granted());
 
     assert.deepEqual(
       assignedVariants(bench.state).map(({ weight, revision }) => [weight, revision.digest]),
@@ -73,7 +72,10 @@ describe('going forward', () => {
     assert.equal(bench.state.active?.phase.name === 'paused' && bench.state.active.phase.reason, 'deadline');
     assert.equal(canaryWeight(bench.state), 5);
 
-    bench.take({ type: 'resumed', deploymentId: null, reason: 'go on' }).after(30_000).take({ type: 'woken' });
+    bench
+      .take(ordered({ type: 'resumed' }, 'go on'))
+      .after(30_000)
+      .take({ type: 'woken' });
 
     assert.equal(bench.state.active?.phase.name, 'progressing');
   });
@@ -81,7 +83,7 @@ describe('going forward', () => {
   it('starts the first revision of a new service without a canary', () => {
     const first = { ...newService('fresh') };
     const [pending] = reduce(first, seen('one', 'deploy-1'), 0);
-    const [promoting] = reduce(pending, { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }, 0);
+    const [promoting] = reduce(pending, granted(), 0);
 
     assert.equal(promoting.active?.plan.kind, 'first');
     assert.equal(promoting.stable?.digest, 'one');
@@ -194,7 +196,7 @@ describe('going back', () => {
 
     assert.equal(canaryWeight(bench.state), 0);
     assert.deepEqual(bench.state.quarantine, []);
-    bench.take({ type: 'resumed', deploymentId: null, reason: 'over' });
+    bench.take(ordered({ type: 'resumed' }, 'over'));
     assert.equal(canaryWeight(bench.state), 5);
   });
 
@@ -222,16 +224,13 @@ describe('going back', () => {
   it('goes on watching what is stable when a later canary fails, and can still roll it back', () => {
     const bench = aCanary(aPlan({ kind: 'immediate', steps: [] }));
     bench.take({ type: 'applied', generation: bench.state.generation });
-    bench
-      .take(seen('worse', 'deploy-2'))
-      .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 })
-      .take(judged('fail', 5));
+    bench.take(seen('worse', 'deploy-2')).take(granted()).take(judged('fail', 5));
     bench.take({ type: 'applied', generation: bench.state.generation });
     bench.take({ type: 'revert-settled', deploymentId: 'deploy-2', outcome: { kind: 'not-needed' } });
     assert.equal(bench.state.stable?.digest, 'new');
     assert.equal(bench.state.watch?.deploymentId, 'deploy-1');
 
-    bench.take({ type: 'rollback-requested', deploymentId: null, reason: 'worse in other ways', actor: 'Ada' });
+    bench.take(ordered(rollbackOrder, 'worse in other ways', 'Ada'));
 
     assert.equal(bench.state.stable.digest, 'good');
     const revert = bench.effects.findLast((effect) => effect.kind === 'commit-revert');
@@ -254,7 +253,7 @@ describe('going back', () => {
     const bench = aService().take(seen('new', 'deploy-1'));
     const { generation } = bench.state;
 
-    bench.take({ type: 'rollback-requested', deploymentId: null, reason: 'no', actor: 'Ada' });
+    bench.take(ordered(rollbackOrder, 'no', 'Ada'));
     bench.take({ type: 'revert-settled', deploymentId: 'deploy-1', outcome: { kind: 'committed', commit: 'r' } });
 
     assert.equal(bench.state.last?.phase, 'rolled-back');
@@ -264,7 +263,7 @@ describe('going back', () => {
 
   it('holds a first revision that fails, since there is nothing to go back to', () => {
     let [state] = reduce(newService('fresh'), seen('one', 'deploy-1'), 0);
-    [state] = reduce(state, { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }, 0);
+    [state] = reduce(state, granted(), 0);
     [state] = reduce(state, { type: 'applied', generation: state.generation }, 0);
 
     const [held, effects] = reduce(state, { type: 'watch-failed', judgement: aCanaryJudgement(), arrivedAt: 0 }, 1);
@@ -294,7 +293,7 @@ describe('going back', () => {
     const { previous, watch } = bench.state;
     bench
       .take(seen('next', 'deploy-2', aPlan({ kind: 'immediate', steps: [] })))
-      .take({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: null });
+      .take(granted({ stableIsBreaching: false, stableErrorRate: null }));
 
     bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'g1', problems: ['no key'] });
 
@@ -342,147 +341,4 @@ function aCanaryJudgement(): Extract<ServiceEvent, { type: 'judged' }>['judgemen
   const event = judged('fail', 100);
   if (event.type !== 'judged') throw new Error('unreachable');
   return event.judgement;
-}
-
-/** Any event at all, in any order: most do not apply, and none may break what must always hold. */
-const digests = fc.constantFrom('good', 'a', 'b', 'c');
-const anyEvent: fc.Arbitrary<ServiceEvent> = fc.oneof(
-  fc.tuple(digests, fc.nat(5)).map(([digest, n]) => seen(digest, `deploy-${n}`)),
-  fc.tuple(digests, fc.nat(5)).map(([digest, n]) => seen(digest, `deploy-${n}`, aPlan({ kind: 'immediate', steps: [] }))),
-  fc.constant<ServiceEvent>({ type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 }),
-  fc
-    .tuple(fc.constantFrom('pass', 'fail', 'inconclusive', 'no-data', 'incident'), fc.constantFrom(5, 50, 100))
-    .map(([v, w]) => judged(v, w)),
-  fc.nat(30).map((generation): ServiceEvent => ({ type: 'applied', generation })),
-  fc.constant<ServiceEvent>({ type: 'woken' }),
-  fc
-    .constantFrom<'paused' | 'resumed' | 'rollback-requested'>('paused', 'resumed', 'rollback-requested')
-    .map((type): ServiceEvent => ({ type, deploymentId: null, reason: 'an order', actor: 'me' })),
-  fc
-    .nat(5)
-    .map((n): ServiceEvent => ({ type: 'revert-settled', deploymentId: `deploy-${n}`, outcome: { kind: 'committed', commit: 'r' } })),
-  fc.constant<ServiceEvent>({ type: 'watch-failed', judgement: aCanaryJudgement(), arrivedAt: 0 }),
-  fc.nat(30).map((generation): ServiceEvent => ({ type: 'gateway-refused', generation, gateway: 'g', problems: ['no key'] })),
-  fc.constant<ServiceEvent>({ type: 'revision-rejected', commit: 'x', deploymentId: 'deploy-9', problems: [] }),
-  fc.constant<ServiceEvent>({ type: 'service-removed', commit: 'x' }),
-  fc.constant<ServiceEvent>({ type: 'catalogue-changed' }),
-);
-const histories = fc.array(fc.tuple(anyEvent, fc.nat(2000)), { maxLength: 60, size: 'max' });
-const often = { numRuns: 3000 };
-
-function walk(
-  history: readonly (readonly [ServiceEvent, number])[],
-  look: (state: ServiceState, before: ServiceState, event: ServiceEvent) => void,
-): ServiceState {
-  let state = aService().state;
-  let now = 1_000_000;
-  for (const [event, ms] of history) {
-    now += ms;
-    const before = state;
-    [state] = reduce(state, event, now);
-    look(state, before, event);
-  }
-  return state;
-}
-
-describe('whatever happens', () => {
-  it('the weights add up to 100, and the canary has no more than its plan says', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        walk(history, (state) => {
-          const variants = assignedVariants(state);
-          assert.equal(
-            variants.reduce((sum, variant) => sum + variant.weight, 0),
-            variants.length === 0 ? 0 : 100,
-          );
-          const phase = state.active?.phase;
-          const planned =
-            phase?.name === 'progressing' || phase?.name === 'paused' ? (state.active?.plan.steps[phase.step]?.weight ?? 0) : 0;
-          assert.ok(canaryWeight(state) <= planned);
-        });
-      }),
-      often,
-    );
-  });
-
-  it('a failing verdict on a running canary leaves no traffic on it, and its content in quarantine', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        walk(history, (state, before, event) => {
-          const { active } = before;
-          if (event.type !== 'judged' || event.judgement.verdict !== 'fail' || active?.phase.name !== 'progressing') return;
-          assert.equal(canaryWeight(state), 0);
-          assert.ok(state.quarantine.some((entry) => entry.digest === active.revision.digest));
-        });
-      }),
-      often,
-    );
-  });
-
-  it('what is stable is never in quarantine, and quarantined content never gets traffic', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        walk(history, (state) => {
-          for (const { revision } of assignedVariants(state)) {
-            assert.ok(!state.quarantine.some((entry) => entry.digest === revision.digest), `${revision.digest} is served from quarantine`);
-          }
-        });
-      }),
-      often,
-    );
-  });
-
-  it('what is served changes only together with the generation', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        walk(history, (state, before) => {
-          if (JSON.stringify(assignedVariants(state)) === JSON.stringify(assignedVariants(before))) return;
-          assert.ok(state.generation > before.generation);
-        });
-      }),
-      often,
-    );
-  });
-
-  it('folding the history gives the state', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        let now = 1_000_000;
-        const rows = history.map(([event, ms]) => ({ event, at: (now += ms) }));
-        assert.deepEqual(
-          fold(aService().state, rows),
-          walk(history, () => undefined),
-        );
-      }),
-      often,
-    );
-  });
-
-  it('from every state a deployment ends when the world answers', () => {
-    fc.assert(
-      fc.property(histories, (history) => {
-        let state = walk(history, () => undefined);
-        let now = 10_000_000;
-        for (let round = 0; round < 100 && state.active !== null; round++) {
-          now += 5000;
-          for (const event of helpfulEvents(state)) [state] = reduce(state, event, now);
-        }
-        assert.equal(state.active, null);
-      }),
-      often,
-    );
-  });
-});
-
-function helpfulEvents(state: ServiceState): readonly ServiceEvent[] {
-  const { active } = state;
-  if (active === null) return [];
-  return [
-    { type: 'slot-granted', stableIsBreaching: false, stableErrorRate: 0.01 },
-    { type: 'resumed', deploymentId: null, reason: 'go on' },
-    judged('pass', canaryWeight(state)),
-    { type: 'woken' },
-    { type: 'applied', generation: state.generation },
-    { type: 'revert-settled', deploymentId: active.id, outcome: { kind: 'committed', commit: 'r' } },
-  ];
 }

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { Plan } from '../../../src/domain/planning/plan.ts';
 import type { ServiceEvent } from '../../../src/domain/rollout/event.ts';
 import { canaryWeight, nextWake, type ServiceState } from '../../../src/domain/rollout/state.ts';
-import { aCanary, aPlan, judged } from '../../builders/service.ts';
+import { aCanary, aPlan, judged, ordered } from '../../builders/service.ts';
 
 /** Anew each time: what is asked of it twice may have changed in between. */
 function phaseOf({ active }: ServiceState): NonNullable<ServiceState['active']>['phase'] | null {
@@ -45,7 +45,7 @@ describe('a warning', () => {
     assert.equal(phaseOf(bench.state)?.name, 'paused');
     assert.equal(nextWake(bench.state), null);
 
-    bench.take({ type: 'resumed', deploymentId: null, reason: 'looked at it' }).take(warned(5));
+    bench.take(ordered({ type: 'resumed' }, 'looked at it')).take(warned(5));
     assert.equal(phaseOf(bench.state)?.name, 'progressing');
     const other = { ...severe, key: 'severe/latency_p95/increase' };
     bench.take(judged('warn', 5, { warnings: [severe, other] }));
@@ -113,10 +113,13 @@ describe('too little traffic for the samples of a step', () => {
   });
 
   it('keeps a wider weight over a pause', () => {
-    const bench = aCanary(plan('widen')).after(1000).take(few(5)).take({ type: 'paused', deploymentId: null, reason: 'lunch' });
+    const bench = aCanary(plan('widen'))
+      .after(1000)
+      .take(few(5))
+      .take(ordered({ type: 'paused' }, 'lunch'));
     assert.equal(canaryWeight(bench.state), 10);
 
-    bench.take({ type: 'resumed', deploymentId: null, reason: 'back' });
+    bench.take(ordered({ type: 'resumed' }, 'back'));
     assert.equal(canaryWeight(bench.state), 10);
   });
 

@@ -13,13 +13,13 @@ function criterion(policy: AnalysisPolicy, metric: string): Criterion | undefine
 }
 
 function resolved(change: Partial<SettingsSources>): AnalysisPolicy {
-  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, ...change });
+  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, choice: null, ...change });
   if (!result.ok) throw new Error(result.error.map(({ message }) => message).join());
   return result.value.policy;
 }
 
 function refusal(change: Partial<SettingsSources>): string {
-  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, ...change });
+  const result = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, choice: null, ...change });
   return result.ok ? 'accepted' : result.error.map(({ path, message }) => `${path ?? ''} ${message}`).join('\n');
 }
 

@@ -10,13 +10,13 @@ import {
 } from '../../../src/domain/settings/resolve.ts';
 
 function resolve(change: Partial<SettingsSources> = {}): RolloutSettings {
-  const resolved = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, ...change });
+  const resolved = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, choice: null, ...change });
   if (!resolved.ok) throw new Error(resolved.error.map((problem) => problem.message).join());
   return resolved.value;
 }
 
 function problem(change: Partial<SettingsSources>): string {
-  const resolved = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, ...change });
+  const resolved = resolveRolloutSettings({ repository: {}, policies: new Map(), service: {}, oneOff: undefined, choice: null, ...change });
   assert.equal(resolved.ok, false);
   return resolved.error.map(({ code, message }) => `${code}: ${message}`).join();
 }
@@ -87,7 +87,10 @@ describe('settings', () => {
   });
 
   it('refuse what is not offered, by name', () => {
-    assert.match(problem({ repository: { actuator: { default_strategy: 'shadow' } } }), /not-in-effect: .*"shadow".*"canary", "immediate"/);
+    assert.match(
+      problem({ repository: { actuator: { default_strategy: 'by-mood' } } }),
+      /not-in-effect: .*"by-mood".*"canary", "blue-green"/,
+    );
     assert.match(problem({ service: { canary: { traffic_split: { method: 'by_mood' } } } }), /not-in-effect: .*by_mood.*consistent_hash/);
     assert.match(
       problem({ service: { canary: { traffic_split: { method: 'consistent_hash', sticky_duration_minutes: 5 } } } }),

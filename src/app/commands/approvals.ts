@@ -1,0 +1,66 @@
+/** Approvals: of an authenticated person who is not the author, bound to the digest that was reviewed. */
+import type { Problem } from '../../base/problem.ts';
+import { refuse, type Result } from '../../base/result.ts';
+import type { Deployment } from '../../domain/rollout/state.ts';
+import { isSamePerson, personOf, type Person } from '../../domain/safety/gates.ts';
+import type { ApprovalRequest } from '../../generated/types.ts';
+import { dispatchOrder, target, type OperateDeps, type Ordered } from './operate.ts';
+
+export interface ApprovalDeps extends OperateDeps {
+  readonly people: () => readonly Person[];
+}
+
+export async function approve(deps: ApprovalDeps, request: ApprovalRequest, caller: string): Promise<Result<Ordered, readonly Problem[]>> {
+  const chosen = target(deps.engine, request);
+  if (!chosen.ok) return chosen;
+  const { active } = chosen.value;
+  const people = deps.people();
+  const problem = identityProblem(people, request.approver, caller) ?? (active === null ? null : approverProblem(people, active, caller));
+  if (problem !== null) return refuse([problem]);
+  const digest = request.digest ?? active?.revision.digest ?? '';
+  const actor = personOf(people, caller)?.name ?? caller;
+  return dispatchOrder(deps, chosen.value, { type: 'approved', digest }, { request, reason: request.comment ?? '', actor });
+}
+
+export async function turnDown(deps: ApprovalDeps, request: ApprovalRequest, caller: string): Promise<Result<Ordered, readonly Problem[]>> {
+  if (request.reason === undefined)
+    return refuse([{ code: 'missing', path: '/reason', message: 'reject needs "reason": the author wants to know.' }]);
+  const chosen = target(deps.engine, request);
+  if (!chosen.ok) return chosen;
+  const problem = identityProblem(deps.people(), request.approver, caller);
+  if (problem !== null) return refuse([problem]);
+  const actor = personOf(deps.people(), caller)?.name ?? caller;
+  return dispatchOrder(deps, chosen.value, { type: 'turned-down' }, { request, reason: request.reason, actor });
+}
+
+/** Who somebody says to be must be who the key says. */
+function identityProblem(people: readonly Person[], claimed: string | undefined, caller: string): Problem | null {
+  if (claimed === undefined || isSamePerson(people, claimed, caller)) return null;
+  return {
+    code: 'forbidden',
+    path: '/approver',
+    message: `The key belongs to "${caller}", and settings do not say that "${claimed}" is the same person; see \`people\` in actuator.yaml.`,
+  };
+}
+
+function approverProblem(people: readonly Person[], { author, plan, approvals }: Deployment, caller: string): Problem | null {
+  if (namesOf(author).some((name) => isSamePerson(people, name, caller)))
+    return { code: 'forbidden', message: `${caller} has made this change, and nobody approves a change of their own.` };
+  if (approvals.some(({ approver }) => isSamePerson(people, approver, caller)))
+    return { code: 'conflict', message: `${caller} has approved it already; another person must.` };
+  const { roles } = plan.gates;
+  const own = personOf(people, caller)?.roles ?? [];
+  if (roles.length === 0 || own.some((role) => roles.includes(role))) return null;
+  return {
+    code: 'forbidden',
+    message: `An approver of this change needs the role ${roles.join(' or ')}; ${caller} has ${own.length === 0 ? 'none' : own.join(', ')}. Roles are given under \`people\` in actuator.yaml.`,
+  };
+}
+
+/** `Ada <ada@example.com>` is three names of one person; several people stand between semicolons. */
+function namesOf(author: string): readonly string[] {
+  return author.split('; ').flatMap((one) => {
+    const match = /^(.*?)\s*<([^>]*)>$/.exec(one);
+    return match === null ? [one] : [one, match[1] ?? '', match[2] ?? ''].filter((name) => name !== '');
+  });
+}

@@ -1,0 +1,135 @@
+/** Who waits for whom: pending-approvals, review, safety-check, approve, reject. */
+import type { Command } from 'commander';
+import { formatDuration } from '../../base/time.ts';
+import type { ApprovalRequest } from '../../generated/types.ts';
+import { accepted, connect, withApi } from '../api-options.ts';
+import { ExitError, type CliContext } from '../context.ts';
+import { print, renderTable, withOutput } from '../output.ts';
+import { nameOf, targetOf, withTarget, type Ordered, type TargetFlags } from './operate.ts';
+
+interface Flags extends TargetFlags {
+  readonly approver?: string;
+  readonly comment?: string;
+}
+
+interface Pending {
+  readonly service: string;
+  readonly deployment_id: string;
+  readonly commit: string;
+  readonly digest: string;
+  readonly author: string;
+  readonly since: string;
+  readonly plan: string;
+  readonly waits_for: readonly string[];
+  readonly approvals: readonly { readonly approver: string; readonly comment: string | null; readonly at: string }[];
+  readonly approvals_needed: number;
+}
+
+interface Check {
+  readonly name: string;
+  readonly limit: number;
+  readonly expected: number | null;
+  readonly verdict: string;
+  readonly because: string;
+}
+
+const base = '/api/v1/actuator';
+
+export function addApprovals(program: Command, context: CliContext): void {
+  withApi(withOutput(program.command('pending-approvals').description('deployments that have not started, and what they wait for'))).action(
+    async (flags: Flags) => {
+      const { pending } = accepted<{ readonly pending: readonly Pending[] }>(
+        await (await connect(context, flags)).get(`${base}/approvals`),
+      );
+      print(context, flags.outputFormat, pending, () => (pending.length === 0 ? 'nothing waits\n' : renderPending(pending, context.now())));
+    },
+  );
+  withTarget(program.command('review').description('what a pending deployment would do: author, change, plan, checks')).action(
+    async (flags: Flags) => {
+      const client = await connect(context, flags);
+      const found = one(accepted<{ readonly pending: readonly Pending[] }>(await client.get(`${base}/approvals`)).pending, flags);
+      const { patch } = accepted<{ readonly patch: readonly object[] }>(
+        await client.get(`${base}/deployments/${found.deployment_id}/diff`),
+      );
+      const { checks } = accepted<{ readonly checks: readonly Check[] }>(
+        await client.get(`${base}/deployments/${found.deployment_id}/safety`),
+      );
+      print(context, flags.outputFormat, { ...found, patch, checks }, () => renderReview(found, patch, checks));
+    },
+  );
+  withTarget(program.command('safety-check').description('what is to be expected of a deployment, against the bounds of settings')).action(
+    async (flags: Flags) => {
+      const client = await connect(context, flags);
+      if (flags.deploymentId === undefined) throw new ExitError(2, 'Name the deployment with --deployment-id.');
+      const { checks } = accepted<{ readonly checks: readonly Check[] }>(
+        await client.get(`${base}/deployments/${encodeURIComponent(flags.deploymentId)}/safety`),
+      );
+      print(context, flags.outputFormat, checks, () => renderChecks(checks));
+      if (checks.some(({ verdict }) => verdict === 'beyond')) throw new ExitError(1, '');
+    },
+  );
+  for (const [name, done, description] of [
+    ['approve', 'approved', 'approve a pending deployment, as somebody other than its author'],
+    ['reject', 'rejected', 'turn a pending deployment down'],
+  ] as const) {
+    withTarget(program.command(name).description(description))
+      .option('--approver <name>', 'who approves; must be the one that the API key belongs to')
+      .option('--comment <text>', 'what the approver has to say')
+      .action(async (flags: Flags) => {
+        const request: ApprovalRequest = {
+          ...targetOf(flags),
+          ...(flags.approver === undefined ? {} : { approver: flags.approver }),
+          ...(flags.comment === undefined ? {} : { comment: flags.comment }),
+        };
+        const ordered = accepted<Ordered>(await (await connect(context, flags)).post(`${base}/${name}`, request));
+        print(context, flags.outputFormat, ordered, () => `${done} ${nameOf(ordered)}\n`);
+      });
+  }
+}
+
+function one(pending: readonly Pending[], flags: Flags): Pending {
+  const meant = pending.filter(
+    ({ deployment_id: id, service }) => (flags.deploymentId ?? id) === id && (flags.service ?? service) === service,
+  );
+  const [only, ...others] = meant;
+  if (only !== undefined && others.length === 0) return only;
+  throw new ExitError(
+    3,
+    meant.length === 0
+      ? 'No such deployment waits.'
+      : `Several wait; name one with --deployment-id: ${meant.map(({ deployment_id: id }) => id).join(', ')}.`,
+  );
+}
+
+function renderPending(pending: readonly Pending[], now: number): string {
+  const rows = pending.map((each) => [
+    each.service,
+    each.deployment_id,
+    each.author,
+    formatDuration(now - Date.parse(each.since)),
+    `${each.approvals.length}/${each.approvals_needed}`,
+    each.waits_for.join('; '),
+  ]);
+  return renderTable([['SERVICE', 'DEPLOYMENT', 'AUTHOR', 'SINCE', 'APPROVALS', 'WAITS FOR'], ...rows]);
+}
+
+function renderReview(found: Pending, patch: readonly object[], checks: readonly Check[]): string {
+  return [
+    `${found.service}  ${found.deployment_id}  by ${found.author}\n`,
+    `commit ${found.commit.slice(0, 12)}, digest ${found.digest}\n`,
+    `plan: ${found.plan}\n`,
+    ...patch.map((operation) => `  ${JSON.stringify(operation)}\n`),
+    ...found.approvals.map(({ approver, comment, at }) => `approved by ${approver} at ${at}${comment === null ? '' : `: ${comment}`}\n`),
+    ...found.waits_for.map((what) => `waits for: ${what}\n`),
+    renderChecks(checks),
+  ].join('');
+}
+
+function renderChecks(checks: readonly Check[]): string {
+  if (checks.length === 0) return 'settings name no safety checks\n';
+  const percent = (fraction: number | null): string => (fraction === null ? 'unknown' : `${Math.round(fraction * 1000) / 10} %`);
+  return renderTable([
+    ['CHECK', 'EXPECTED', 'ALLOWED', 'VERDICT', 'BECAUSE'],
+    ...checks.map(({ name, limit, expected, verdict, because }) => [name, percent(expected), percent(limit), verdict, because]),
+  ]);
+}

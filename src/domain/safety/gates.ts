@@ -1,0 +1,137 @@
+/** What must be there before a deployment starts: approvals, a reason, a dry run, other services. Frozen into each plan. */
+import type { Problem } from '../../base/problem.ts';
+import { suggestion } from '../../base/text.ts';
+import { writtenMinutesToMs } from '../../base/time.ts';
+import type { SectionsValidation, WrittenSettings } from '../../generated/types.ts';
+
+export interface Gates {
+  /** Approvals needed, of people other than the author; 0: none. */
+  readonly approvals: number;
+  /** Of which an approver needs one; empty: any. */
+  readonly roles: readonly string[];
+  readonly needsReason: boolean;
+  /** Copies of live requests before the first step; null: none. */
+  readonly dryRun: { readonly percent: number; readonly durationMs: number } | null;
+  readonly safetyChecks: readonly SafetyCheck[];
+  readonly dependsOn: readonly string[];
+}
+
+export interface SafetyCheck {
+  readonly name: 'cost_explosion' | 'quality_degradation' | 'latency_spike';
+  /** Largest expected change to the bad side, as a fraction. */
+  readonly limit: number;
+}
+
+/** One person under all names that we meet. */
+export interface Person {
+  readonly name: string;
+  readonly emails: readonly string[];
+  readonly keys: readonly string[];
+  readonly roles: readonly string[];
+}
+
+type Written = Pick<WrittenSettings, 'versioning' | 'validation' | 'depends_on'>;
+
+const dryRunDefaults = { durationMs: 300_000, percent: 1 } as const;
+
+export function resolveGates({ versioning = {}, validation = {}, depends_on: dependsOn = [] }: Written): Gates {
+  return {
+    approvals: versioning.require_approver === true ? (versioning.min_approvals ?? 1) : 0,
+    roles: versioning.approval_roles ?? [],
+    needsReason: versioning.require_change_reason ?? false,
+    dryRun: dryRunOf(validation),
+    safetyChecks: (validation.safety_checks ?? []).map(safetyCheck),
+    dependsOn,
+  };
+}
+
+function dryRunOf({
+  enable_dry_run: isOn,
+  dry_run_duration_minutes: duration,
+  dry_run_traffic_percentage: percent,
+}: SectionsValidation): Gates['dryRun'] {
+  if (isOn !== true) return null;
+  return {
+    durationMs: duration === undefined ? dryRunDefaults.durationMs : writtenMinutesToMs(duration),
+    percent: percent ?? dryRunDefaults.percent,
+  };
+}
+
+function safetyCheck(written: NonNullable<SectionsValidation['safety_checks']>[number]): SafetyCheck {
+  switch (written.name) {
+    case 'cost_explosion':
+      return { name: written.name, limit: written.max_cost_increase };
+    case 'quality_degradation':
+      return { name: written.name, limit: written.max_quality_drop };
+    case 'latency_spike':
+      return { name: written.name, limit: written.max_latency_increase };
+  }
+}
+
+/** Keys that another one must turn on. `approval_roles` may stand ready. */
+export function gateProblems({ versioning = {}, validation = {} }: Written): readonly Problem[] {
+  const rules: readonly (readonly [unknown, boolean, string, string])[] = [
+    [
+      versioning.min_approvals,
+      versioning.require_approver === true,
+      '/versioning/min_approvals',
+      'min_approvals needs require_approver: true.',
+    ],
+    [
+      validation.dry_run_duration_minutes ?? validation.dry_run_traffic_percentage,
+      validation.enable_dry_run === true,
+      '/validation',
+      'dry_run_duration_minutes and dry_run_traffic_percentage need enable_dry_run: true.',
+    ],
+  ];
+  return rules.filter(([key, isOn]) => key !== undefined && !isOn).map(([, , path, message]) => ({ code: 'plan', path, message }));
+}
+
+/** Who is meant by a name of a key, a login or an address; null: nobody that settings name. */
+export function personOf(people: readonly Person[], identity: string): Person | null {
+  const wanted = identity.toLowerCase();
+  return people.find(({ name, emails, keys }) => [name, ...emails, ...keys].some((one) => one.toLowerCase() === wanted)) ?? null;
+}
+
+/** Whether two identities are one person: by settings, or because they are the same text. */
+export function isSamePerson(people: readonly Person[], a: string, b: string): boolean {
+  const [one, other] = [personOf(people, a), personOf(people, b)];
+  return a.toLowerCase() === b.toLowerCase() || (one !== null && one === other);
+}
+
+/** Services that are not there, or that wait for each other in a circle. */
+export function dependencyProblems(dependsOn: ReadonlyMap<string, readonly string[]>, known: ReadonlySet<string>): readonly Problem[] {
+  const unknown = [...dependsOn].flatMap(([service, others]) =>
+    others.filter((other) => !known.has(other)).map((other) => [service, other] as const),
+  );
+  const problems = unknown.map(([service, other]): Problem => ({
+    code: 'plan',
+    file: `services/${service}/rollout.yaml`,
+    path: '/depends_on',
+    message: `depends_on names "${other}", and there is no such service.${suggestion(other, [...known])}`,
+  }));
+  const cycle = dependencyCycle(dependsOn);
+  if (cycle === null) return problems;
+  const message = `Services wait for each other in a circle: ${cycle.join(' -> ')}. Take one depends_on away.`;
+  return [...problems, { code: 'plan', file: `services/${cycle[0] ?? ''}/rollout.yaml`, path: '/depends_on', message }];
+}
+
+/** Services that wait for each other in a circle, in order; null: there is none. */
+function dependencyCycle(dependsOn: ReadonlyMap<string, readonly string[]>): readonly string[] | null {
+  const done = new Set<string>();
+  const visit = (service: string, path: readonly string[]): readonly string[] | null => {
+    if (path.includes(service)) return [...path.slice(path.indexOf(service)), service];
+    if (done.has(service)) return null;
+    for (const other of dependsOn.get(service) ?? []) {
+      const cycle = visit(other, [...path, service]);
+      if (cycle !== null) return cycle;
+    }
+    done.add(service);
+    return null;
+  };
+  for (const service of dependsOn.keys()) {
+    const cycle = visit(service, []);
+    if (cycle !== null) return cycle;
+  }
+  return null;
+}
