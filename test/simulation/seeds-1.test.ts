@@ -1,0 +1,4 @@
+import { it } from 'node:test';
+import { holdsFor } from './many-seeds.ts';
+
+it('no invariant breaks in 1,000 simulated histories', () => holdsFor(1, 1000));
