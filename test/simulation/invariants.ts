@@ -22,11 +22,8 @@ const rollbackBoundMs = 5000;
 
 export function createWatcher(): Watcher {
   const checkPublication = publicationCheck();
-  /** By service: the generation from which on a deployment must have no traffic, and since when. */
-  const mustBeStable = new Map<
-    string,
-    { readonly term: () => number; readonly generation: number; readonly deployment: string; readonly since: number }
-  >();
+  /** By service: what a deployment that goes back may have at the most, and since when. */
+  const goingBack = new Map<string, GoingBack>();
   return {
     onRow(world, row, before) {
       checkPositions(world, row);
@@ -34,21 +31,13 @@ export function createWatcher(): Watcher {
       checkOverlap(row, before);
       checkWeight(row, before);
       checkApproved(row);
-      const phase = row.stateAfter.active?.phase;
-      if (phase?.name === 'rolling-back' && before?.active?.phase.name !== 'rolling-back') {
-        const deployment = row.stateAfter.active?.id ?? '';
-        mustBeStable.set(row.service, {
-          term: () => world.disk.lease.term,
-          generation: row.stateAfter.generation,
-          deployment,
-          since: world.loop.now(),
-        });
-      }
+      checkQuarantine(row);
+      noteReturn(goingBack, row, world.loop.now());
       checkVerdict(row, before);
     },
     onServing: (world, gateway, service) => checkValidated(world, gateway, service),
     onSecond(world) {
-      for (const [service, order] of mustBeStable) checkStable(world, service, order);
+      for (const [service, order] of goingBack) checkStable(world, service, order);
       checkPublication(world);
     },
     onEnd(world) {
@@ -138,20 +127,41 @@ function checkVerdict(row: JournalRow, before: ServiceState | null): void {
     throw new BrokenInvariant('failed verdict', `${service}: ${was.id} is not in quarantine`);
 }
 
-function checkStable(
-  world: World,
-  service: string,
-  order: { readonly generation: number; readonly deployment: string; readonly since: number },
-): void {
+interface GoingBack {
+  readonly deployment: string;
+  /** Percent of traffic that it may still have. */
+  readonly weight: number;
+  readonly since: number;
+}
+
+/** From the decision on, whatever Git, approvals and windows do meanwhile. */
+function noteReturn(goingBack: Map<string, GoingBack>, { service, stateAfter }: JournalRow, now: number): void {
+  const { active } = stateAfter;
+  if (active?.phase.name !== 'rolling-back') return;
+  const known = goingBack.get(service);
+  const weight = canaryWeight(stateAfter);
+  if (known?.deployment !== active.id || known.weight !== weight) goingBack.set(service, { deployment: active.id, weight, since: now });
+}
+
+function checkStable(world: World, service: string, order: GoingBack): void {
   const now = world.loop.now();
   if (world.leader === null || now - order.since < rollbackBoundMs) return;
   for (const gateway of world.gateways) {
     const { connectedSince } = gateway;
     if (connectedSince === null || now - connectedSince < rollbackBoundMs || gateway.isPartitioned) continue;
     const assignment = gateway.served.get(service);
-    if (assignment?.deployment_id === order.deployment && assignment.variants.length > 1 && assignment.generation < order.generation)
+    const isOnTrial = assignment?.deployment_id === order.deployment && assignment.variants.length > 1;
+    if (isOnTrial && (assignment.variants[0]?.weight ?? 0) > order.weight)
       throw new BrokenInvariant('rollback in time', `${gateway.name} still serves ${order.deployment} ${now - order.since} ms after`);
   }
+}
+
+/** What we rolled back is not tried again, whoever brings it. */
+function checkQuarantine({ stateAfter, event }: JournalRow): void {
+  const { active, quarantine } = stateAfter;
+  if (active === null || event.type === 'retried' || active.phase.name === 'rolling-back' || active.phase.name === 'recovering') return;
+  const entry = quarantine.find(({ digest }) => digest === active.revision.digest);
+  if (entry !== undefined) throw new BrokenInvariant('quarantine', `${active.id} tries what ${entry.deploymentId} rolled back`);
 }
 
 function checkValidated(world: World, gateway: Gateway, service: string): void {
