@@ -82,6 +82,15 @@ describe('diff and plan', () => {
     assert.equal(actuator('plan').out, 'no change\n');
   });
 
+  it('say what made the planner choose, and what the steps are where weights do not tell', () => {
+    edit('actuator.yaml', (text) => text.replace(/default_strategy: .*/, 'default_strategy: auto'));
+    edit('services/chat/config.yaml', (text) => text.replace('temperature: 0.7', 'temperature: 0.9'));
+    assert.match(actuator('plan').out, /chosen: aggressive, for parameters \(\/llm\/parameters\/temperature\)/);
+
+    edit('actuator.yaml', (text) => text.replace(/default_strategy: .*/, 'default_strategy: blue-green'));
+    assert.match(actuator('plan').out, /steps: copies of 10 % -> pause at 0 %/);
+  });
+
   it('show the patch, the steps, and the time that they need', () => {
     edit('services/chat/config.yaml', (text) => text.replace('temperature: 0.7', 'temperature: 0.9'));
 

@@ -36,7 +36,7 @@ interface Verb {
 const percentage = new Option('--percentage <n>', 'percent of traffic').makeOptionMandatory();
 const verbs: readonly Verb[] = [
   { name: 'pause', done: 'paused', description: 'hold a deployment at its present weight' },
-  { name: 'resume', done: 'resumed', description: 'go on with a paused deployment; alone, after a drain or freeze: end that' },
+  { name: 'resume', done: 'resumed', description: 'go on with a paused deployment; alone, after a drain: end that' },
   { name: 'abort', done: 'aborting', description: 'stop a deployment that is not promoted yet, and return to stable' },
   {
     name: 'promote',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../base/time.ts';
 import { metricName } from '../../domain/analysis/metric.ts';
+import { describeStep } from '../../domain/planning/step.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
 import { predict, unwatched, type Prediction, type StepPrediction, type Traffic } from '../../domain/planning/prediction.ts';
 import { compareWithBase, type ServiceChange } from '../changes.ts';
@@ -20,6 +21,10 @@ interface ServicePlan extends Prediction {
   readonly service: string;
   readonly action: 'roll out' | 'first deployment' | 'orphan' | 'none';
   readonly strategy: string | null;
+  /** Why the strategy "auto" became this; null: a person chose it. */
+  readonly chosen_because: { readonly change: string; readonly pace: string; readonly paths: readonly string[] } | null;
+  /** The steps in words. */
+  readonly stages: readonly string[];
   readonly requests_per_second: number | null;
   readonly shortest_ms: number;
   /** Metrics with a criterion that nobody measures at present; null: not known. */
@@ -65,6 +70,8 @@ function planChange(change: ServiceChange, traffic: Traffic): ServicePlan {
   const nothing = {
     service,
     strategy: null,
+    chosen_because: null,
+    stages: [],
     requests_per_second: traffic.requestsPerSecond,
     steps: [],
     shortest_ms: 0,
@@ -81,6 +88,8 @@ function planChange(change: ServiceChange, traffic: Traffic): ServicePlan {
     ...nothing,
     action: 'roll out',
     strategy: plan.kind,
+    chosen_because: plan.choice,
+    stages: plan.steps.map(describeStep),
     ...predict(plan, traffic),
     shortest_ms: shortestDurationMs(plan),
     not_measured: unwatched(plan.policy, traffic),
@@ -89,7 +98,11 @@ function planChange(change: ServiceChange, traffic: Traffic): ServicePlan {
 
 function renderPlan(plan: ServicePlan): string {
   const lines = [renderChange(plan.change), `  action: ${plan.action}${plan.strategy === null ? '' : `, strategy ${plan.strategy}`}\n`];
+  const { chosen_because: chosen } = plan;
+  if (chosen !== null) lines.push(`  chosen: ${chosen.pace}, for ${chosen.change} (${chosen.paths.join(', ')})\n`);
   if (plan.steps.length > 0) {
+    // The table says all there is to say of weights.
+    if (plan.stages.some((stage) => !/^[0-9.]+ %$/.test(stage))) lines.push(`  steps: ${plan.stages.join(' -> ')}\n`);
     lines.push(indented(renderPrediction(plan.steps)), '\n');
     lines.push(
       `  at least ${formatDuration(plan.shortest_ms)}${plan.expected_ms === null ? '' : `, expected ${formatDuration(plan.expected_ms)}`}\n`,
