@@ -143,7 +143,7 @@ function guarded(world: World, check: () => void): void {
 }
 
 /** After the last fault: time for every deployment to come to its end. */
-const quietMs = 420_000;
+const quietMs = 700_000;
 /** A watch or a poll can still begin something. */
 const leastQuietMs = 20_000;
 
