@@ -33,7 +33,7 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'Name or address of the approver; must be the one that the API key belongs to.',
       },
       comment: { type: 'string', minLength: 1, maxLength: 500, description: 'approve: what the approver has to say.' },
-      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'reject: why.' },
+      reason: { type: 'string', minLength: 1, maxLength: 500, description: 'reject: why. approve: the same as comment.' },
       digest: {
         type: 'string',
         pattern: '^sha256:[0-9a-f]{64}$',

@@ -116,7 +116,7 @@ export interface ApprovalRequest {
    */
   comment?: string;
   /**
-   * reject: why.
+   * reject: why. approve: the same as comment.
    */
   reason?: string;
   /**

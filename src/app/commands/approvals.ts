@@ -19,10 +19,17 @@ export async function approve(deps: ApprovalDeps, request: ApprovalRequest, call
   if (problem !== null) return refuse([problem]);
   const digest = request.digest ?? active?.revision.digest ?? '';
   const actor = personOf(people, caller)?.name ?? caller;
-  return dispatchOrder(deps, chosen.value, { type: 'approved', digest }, { request, reason: request.comment ?? '', actor });
+  return dispatchOrder(
+    deps,
+    chosen.value,
+    { type: 'approved', digest },
+    { request, reason: request.comment ?? request.reason ?? '', actor },
+  );
 }
 
 export async function turnDown(deps: ApprovalDeps, request: ApprovalRequest, caller: string): Promise<Result<Ordered, readonly Problem[]>> {
+  if (request.comment !== undefined)
+    return refuse([{ code: 'unknown-key', path: '/comment', message: 'reject takes "reason", not "comment".' }]);
   if (request.reason === undefined)
     return refuse([{ code: 'missing', path: '/reason', message: 'reject needs "reason": the author wants to know.' }]);
   const chosen = target(deps.engine, request);

@@ -44,46 +44,54 @@ export function addApprovals(program: Command, context: CliContext): void {
       print(context, flags.outputFormat, pending, () => (pending.length === 0 ? 'nothing waits\n' : renderPending(pending, context.now())));
     },
   );
-  withTarget(program.command('review').description('what a pending deployment would do: author, change, plan, checks')).action(
-    async (flags: Flags) => {
-      const client = await connect(context, flags);
-      const found = one(accepted<{ readonly pending: readonly Pending[] }>(await client.get(`${base}/approvals`)).pending, flags);
-      const { patch } = accepted<{ readonly patch: readonly object[] }>(
-        await client.get(`${base}/deployments/${found.deployment_id}/diff`),
-      );
-      const { checks } = accepted<{ readonly checks: readonly Check[] }>(
-        await client.get(`${base}/deployments/${found.deployment_id}/safety`),
-      );
-      print(context, flags.outputFormat, { ...found, patch, checks }, () => renderReview(found, patch, checks));
-    },
-  );
-  withTarget(program.command('safety-check').description('what is to be expected of a deployment, against the bounds of settings')).action(
-    async (flags: Flags) => {
-      const client = await connect(context, flags);
-      if (flags.deploymentId === undefined) throw new ExitError(2, 'Name the deployment with --deployment-id.');
-      const { checks } = accepted<{ readonly checks: readonly Check[] }>(
-        await client.get(`${base}/deployments/${encodeURIComponent(flags.deploymentId)}/safety`),
-      );
-      print(context, flags.outputFormat, checks, () => renderChecks(checks));
-      if (checks.some(({ verdict }) => verdict === 'beyond')) throw new ExitError(1, '');
-    },
-  );
+  withApi(
+    withOutput(
+      program
+        .command('review')
+        .description('what a pending deployment would do: author, change, plan, checks')
+        .option('--deployment-id <id>', 'the deployment')
+        .option('--service <name>', 'the service, where several wait'),
+    ),
+  ).action(async (flags: Flags) => {
+    const client = await connect(context, flags);
+    const found = one(accepted<{ readonly pending: readonly Pending[] }>(await client.get(`${base}/approvals`)).pending, flags);
+    const { patch } = accepted<{ readonly patch: readonly object[] }>(await client.get(`${base}/deployments/${found.deployment_id}/diff`));
+    const { checks } = accepted<{ readonly checks: readonly Check[] }>(
+      await client.get(`${base}/deployments/${found.deployment_id}/safety`),
+    );
+    print(context, flags.outputFormat, { ...found, patch, checks }, () => renderReview(found, patch, checks));
+  });
+  withApi(
+    withOutput(
+      program
+        .command('safety-check')
+        .description('what is to be expected of a deployment, against the bounds of settings; exit code 1 when it is beyond them')
+        .requiredOption('--deployment-id <id>', 'the deployment'),
+    ),
+  ).action(async (flags: Flags & { readonly deploymentId: string }) => {
+    const client = await connect(context, flags);
+    const { checks } = accepted<{ readonly checks: readonly Check[] }>(
+      await client.get(`${base}/deployments/${encodeURIComponent(flags.deploymentId)}/safety`),
+    );
+    print(context, flags.outputFormat, checks, () => renderChecks(checks));
+    if (checks.some(({ verdict }) => verdict === 'beyond')) throw new ExitError(1, '');
+  });
   for (const [name, done, description] of [
     ['approve', 'approved', 'approve a pending deployment, as somebody other than its author'],
-    ['reject', 'rejected', 'turn a pending deployment down'],
+    ['reject', 'rejected', 'turn a pending deployment down; needs --reason'],
   ] as const) {
-    withTarget(program.command(name).description(description))
-      .option('--approver <name>', 'who approves; must be the one that the API key belongs to')
-      .option('--comment <text>', 'what the approver has to say')
-      .action(async (flags: Flags) => {
-        const request: ApprovalRequest = {
-          ...targetOf(flags),
-          ...(flags.approver === undefined ? {} : { approver: flags.approver }),
-          ...(flags.comment === undefined ? {} : { comment: flags.comment }),
-        };
-        const ordered = accepted<Ordered>(await (await connect(context, flags)).post(`${base}/${name}`, request));
-        print(context, flags.outputFormat, ordered, () => `${done} ${nameOf(ordered)}\n`);
-      });
+    const command = withTarget(program.command(name).description(description));
+    command.option('--approver <name>', 'who it is; must be the one that the API key belongs to');
+    if (name === 'approve') command.option('--comment <text>', 'what the approver has to say; --reason says the same');
+    command.action(async (flags: Flags) => {
+      const request: ApprovalRequest = {
+        ...targetOf(flags),
+        ...(flags.approver === undefined ? {} : { approver: flags.approver }),
+        ...(flags.comment === undefined ? {} : { comment: flags.comment }),
+      };
+      const ordered = accepted<Ordered>(await (await connect(context, flags)).post(`${base}/${name}`, request));
+      print(context, flags.outputFormat, ordered, () => `${done} ${nameOf(ordered)}\n`);
+    });
   }
 }
 

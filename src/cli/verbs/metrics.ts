@@ -162,8 +162,7 @@ function addValidateGreen(program: Command, context: CliContext): void {
       for (;;) {
         const status = await statusOf(client, flags);
         const found = greenOf(status);
-        const isOver =
-          found.state !== 'validating' || flags.wait !== true || context.now() - startedAt > Number(flags.timeoutSeconds) * 1000;
+        const isOver = found.state !== 'validating' || flags.wait !== true || context.now() - startedAt > secondsOf(flags) * 1000;
         if (isOver) {
           print(
             context,
@@ -177,6 +176,12 @@ function addValidateGreen(program: Command, context: CliContext): void {
         await context.sleep(1000);
       }
     });
+}
+
+function secondsOf({ timeoutSeconds }: Flags): number {
+  const seconds = Number(timeoutSeconds);
+  if (Number.isFinite(seconds)) return seconds;
+  throw new ExitError(2, `--timeout-seconds takes a number, not "${timeoutSeconds ?? ''}".`);
 }
 
 function greenOf({ service, deployment, last_deployment: last, message }: DeploymentReply): {
@@ -201,7 +206,7 @@ function addMonitor(program: Command, context: CliContext): void {
     .action(async (flags: Flags) => {
       const client = await connect(context, flags);
       if (flags.autoRollbackToBlue === true) await arm(client, flags);
-      const limit = flags.timeoutSeconds === undefined ? Infinity : context.now() + Number(flags.timeoutSeconds) * 1000;
+      const limit = flags.timeoutSeconds === undefined ? Infinity : context.now() + secondsOf(flags) * 1000;
       let shown = '';
       for (;;) {
         const status = await statusOf(client, flags);
