@@ -1,7 +1,7 @@
 /** Liveness and metrics: what a probe and a scraper read without a key. */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { FastifyInstance } from 'fastify';
-import { canaryWeight } from '../domain/rollout/state.ts';
+import { canaryWeight } from '../domain/rollout/shares.ts';
 import type { ApiDeps } from './routing.ts';
 
 export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {

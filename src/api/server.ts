@@ -6,6 +6,7 @@ import type { Problem } from '../base/problem.ts';
 import type { Log } from '../ports/log.ts';
 import type { Role } from '../ports/store.ts';
 import { addEvidenceRoutes } from './evidence-routes.ts';
+import { addAbTestRoutes } from './ab-test-routes.ts';
 import { addHistoryRoutes } from './history-routes.ts';
 import { addGatewayRoutes } from './gateway-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
@@ -31,6 +32,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   addTrafficRoutes(api, deps);
   addEvidenceRoutes(api, deps);
   addHistoryRoutes(api, deps);
+  addAbTestRoutes(api, deps);
   addGatewayRoutes(api, deps);
   return api;
 }

@@ -201,7 +201,7 @@ function assemble(deps: ControlPlaneDeps): Parts {
   const engine = createEngine({ store, clock, term });
   const measuring: { intake: Intake | null } = { intake: null };
   const drawn = (state: ServiceState): LookContext['drawn'] => drawnIn(state, measuring.intake?.traffic(state.service));
-  const judging = createJudging({ engine, store, clock, log, drawn });
+  const judging = createJudging({ engine, store, clock, log, drawn, rng: deps.rng });
   const fleet = createFleet(clock);
   const assignments = createAssignmentSource(store, term);
   const { intake, spending } = createMeasuring(deps, engine, judging, assignments);

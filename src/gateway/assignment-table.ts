@@ -3,7 +3,7 @@ import type { Rng } from '../base/random.ts';
 import { ok, type Result } from '../base/result.ts';
 import { distinctKeys, sampleHash, type DistinctKeys } from '../domain/traffic/distinct.ts';
 import { keyReader, type KeyReader, type KeySource } from '../domain/traffic/request-key.ts';
-import { byHash, keyHash, roundRobin, shardOf, weightedRandom } from '../domain/traffic/split.ts';
+import { armOf, byHash, keyHash, roundRobin, shardOf, weightedRandom } from '../domain/traffic/split.ts';
 import { stickyPins, type StickyPins } from '../domain/traffic/sticky.ts';
 import type { Assignment } from '../generated/types.ts';
 import { anonymous, type RequestIdentity } from './recorder.ts';
@@ -99,7 +99,7 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
       if (batch != null)
         return { ...common, mirrorTo: null, variant: batch.includes(deps.gateway) ? variants[0] : stable, identity: anonymous };
       if (mirror == null) return { ...common, mirrorTo: null, ...divide(entry, source, now, deps.rng) };
-      return { ...common, mirrorTo: deps.rng() * 100 < mirror ? variants[0] : null, variant: stable, identity: anonymous };
+      return { ...common, mirrorTo: deps.rng() * 100 < mirror ? copied(variants, deps.rng) : null, variant: stable, identity: anonymous };
     },
     renewLease: (until) => {
       leaseUntil = until;
@@ -108,6 +108,31 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
     assignments: () => [...served.values()].map((entry) => entry.assignment),
     names: () => [...served.keys(), ...aliases.keys()].sort(),
   };
+}
+
+/** Each arm of an A/B test is copied to as often as the others. */
+function copied(variants: Served['variants'], rng: Rng): ServedVariant {
+  return variants[Math.floor(rng() * (variants.length - 1))] ?? variants[0];
+}
+
+/** By its key: canary or stable first, so that whoever is in the test stays in it; then the arm. */
+function byKey({ variants, assignment: { split } }: Served, key: string, hash: number): ServedVariant {
+  if (variants.length <= 2) return byHash(variants, hash);
+  const [first, ...others] = variants.slice(0, -1);
+  const stable = variants.at(-1) ?? variants[0];
+  const side = byHash(
+    [
+      { weight: 100 - stable.weight, isTested: true },
+      { weight: stable.weight, isTested: false },
+    ],
+    hash,
+  );
+  return side.isTested && first !== undefined ? armOf([first, ...others], split.salt, key) : stable;
+}
+
+/** Names a variant among those of its assignment. */
+function labelOf({ name, arm }: Pick<ServedVariant, 'name' | 'arm'>): string {
+  return arm ?? name;
 }
 
 function divide(entry: Served, source: KeySource, now: number, rng: Rng): Pick<Choice, 'variant' | 'identity'> {
@@ -122,8 +147,8 @@ function divide(entry: Served, source: KeySource, now: number, rng: Rng): Pick<C
   const hash = keyHash(salt, key);
   const pinned = pins?.get(hash, now);
   // A sticky key's first draw is by hash, whatever the method: so all gateways draw alike without telling each other.
-  const variant = variants.find(({ name, weight }) => name === pinned && weight > 0) ?? byHash(variants, hash);
-  pins?.set(hash, variant.name, now);
+  const variant = variants.find((one) => labelOf(one) === pinned && one.weight > 0) ?? byKey(entry, key, hash);
+  pins?.set(hash, labelOf(variant), now);
   return { variant, identity: { shard: shardOf(hash), key: sampleHash(hash), seen: entry.seen[variant.name], isUnkeyed: false } };
 }
 
@@ -149,7 +174,7 @@ function succeed(present: Served | undefined, assignment: Assignment, compiled: 
 }
 
 function canaryWeight({ variants }: Assignment): number {
-  return variants.find(({ name }) => name === 'canary')?.weight ?? 0;
+  return variants.reduce((sum, { name, weight }) => (name === 'canary' ? sum + weight : sum), 0);
 }
 
 function isNewer(a: Assignment, b: Assignment): boolean {

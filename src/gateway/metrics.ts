@@ -97,9 +97,9 @@ function addCounters(registry: Registry, all: () => Iterable<Series>): void {
 }
 
 function createSeries(instruments: Instruments, key: BucketKey): Series {
-  const values = { service: key.service, model: key.model, deployment: key.variant, route: key.route };
+  const values = { service: key.service, model: key.model, deployment: key.arm ?? key.variant, route: key.route };
   return {
-    row: { service: key.service, variant: key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
+    row: { service: key.service, variant: key.arm ?? key.variant, model: key.model, route: key.route, requests: 0, errors: 0 },
     labels: values,
     duration: instruments.duration.labels(values),
     cost: instruments.cost.labels(values),
@@ -113,7 +113,7 @@ function createSeries(instruments: Instruments, key: BucketKey): Series {
   };
 }
 
-/** Names and the label `deployment` (canary or stable) are those of the guide's dashboards and alerts. */
+/** Names and the label `deployment` (canary or stable; in an A/B test the arm's name) are those of the guide's dashboards and alerts. */
 export function createGatewayMetrics(gauges: { readonly connected: () => boolean; readonly leased: () => boolean }): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -127,7 +127,7 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
   function seriesOf(key: BucketKey): Series {
     const direct = byObject.get(key);
     if (direct !== undefined) return direct;
-    const name = `${key.service}\n${key.variant}\n${key.model}\n${key.route}`;
+    const name = `${key.service}\n${key.arm ?? key.variant}\n${key.model}\n${key.route}`;
     const series = known.get(name) ?? createSeries(instruments, key);
     known.set(name, series);
     byObject.set(key, series);
@@ -137,7 +137,7 @@ export function createGatewayMetrics(gauges: { readonly connected: () => boolean
   addCounters(registry, () => known.values());
   return {
     finished: (key, outcome) => count(seriesOf(key), outcome),
-    excluded: (key, reason) => instruments.excluded.inc({ service: key.service, deployment: key.variant, reason }),
+    excluded: (key, reason) => instruments.excluded.inc({ service: key.service, deployment: key.arm ?? key.variant, reason }),
     refused: (code) => instruments.refused.inc({ code }),
     rulesSkipped: (service, count) => instruments.skipped.inc({ service }, count),
     routing: () => [...known.values()].map(({ row }) => row),

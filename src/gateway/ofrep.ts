@@ -112,7 +112,7 @@ function evaluate(deps: OfrepDeps, key: string, { variant, service, identity }: 
     key,
     value: valueOf(route, variant.promptTemplate),
     reason: route.condition !== null ? 'TARGETING_MATCH' : deployment === null ? 'STATIC' : 'SPLIT',
-    variant: variant.name,
+    variant: variant.arm ?? variant.name,
     metadata: {
       service,
       revision: `${variant.commit.slice(0, 12)}+${shortDigest(variant.digest)}`,

@@ -16,6 +16,8 @@ import type { Bucket } from '../generated/types.ts';
 export interface BucketKey {
   readonly service: string;
   readonly variant: 'stable' | 'canary';
+  /** Of an A/B test, for metrics: the digest names it too. */
+  readonly arm?: string;
   readonly digest: string;
   readonly deploymentId: string | null;
   /** Of the assignment; null for what comes later, such as feedback. */

@@ -45,6 +45,8 @@ export interface ServedRoute {
 
 export interface ServedVariant {
   readonly name: 'stable' | 'canary';
+  /** Of an A/B test; null outside one. */
+  readonly arm: string | null;
   readonly weight: number;
   readonly commit: string;
   readonly digest: string;
@@ -96,6 +98,7 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
     const series = {
       service,
       variant: variant.name,
+      ...(variant.arm === undefined ? {} : { arm: variant.arm }),
       digest: variant.digest,
       deploymentId,
       generation,
@@ -107,6 +110,7 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
     const replyHeaders = Object.entries({
       'x-actuator-service': service,
       'x-actuator-variant': variant.name,
+      ...(variant.arm === undefined ? {} : { 'x-actuator-arm': variant.arm }),
       'x-actuator-revision': revision,
       'x-actuator-model': modelName,
     }).flat();
@@ -120,6 +124,7 @@ function compileVariant(assignment: Assignment, variant: AssignmentVariant, envi
   const fallback = route('default', null, serving.default_model, serving.parameters);
   return {
     name: variant.name,
+    arm: variant.arm ?? null,
     weight: variant.weight,
     commit: variant.commit,
     digest: variant.digest,

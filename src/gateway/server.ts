@@ -190,7 +190,7 @@ function routingStats(deps: ServerDeps): object {
     deployment_id: assignment.deployment_id,
     split: assignment.split,
     spent_today_usd: deps.ledger.spentToday(assignment.service, deps.wallClock()),
-    variants: assignment.variants.map(({ name, weight, commit, digest }) => ({ name, weight, commit, digest })),
+    variants: assignment.variants.map(({ serving: _serving, ...variant }) => variant),
     routes: rows.filter((row) => row.service === assignment.service),
   }));
   return { gateway: deps.gateway, lease_valid: deps.table.leaseIsValid(), services };

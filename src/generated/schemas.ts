@@ -1,5 +1,42 @@
 /* Generated from schemas/ by `npm run generate`. Do not edit. */
 export const schemas: Readonly<Record<string, object>> = {
+  'ab-test-promotion': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'ab-test-promotion',
+    title: 'AbTestPromotion',
+    description: 'POST /api/v1/actuator/ab-tests/:id/promote: ends an A/B test by promoting one of its arms.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['winner'],
+    properties: {
+      winner: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 40,
+        description: 'Name of an arm, or auto: the one that is proven to be the best.',
+      },
+      reason: { type: 'string', maxLength: 500, description: 'Why.' },
+    },
+  },
+  'ab-test-request': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'ab-test-request',
+    title: 'AbTestRequest',
+    description: "POST /api/v1/actuator/ab-tests: commits variants and how they are compared to one service's configuration.",
+    type: 'object',
+    additionalProperties: false,
+    required: ['config'],
+    properties: {
+      service: { type: 'string', description: 'Service; where left out, metadata.service of the configuration, or the only service.' },
+      config: {
+        type: 'string',
+        maxLength: 262144,
+        description: "YAML with variants and ab_test, merged (RFC 7396) onto the service's config.yaml.",
+      },
+      strategy: { enum: ['fixed', 'thompson-sampling'], description: 'Written as ab_test.strategy.' },
+      reason: { type: 'string', maxLength: 500, description: 'Why, for the commit message.' },
+    },
+  },
   acknowledgement: {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'acknowledgement',
@@ -58,8 +95,8 @@ export const schemas: Readonly<Record<string, object>> = {
       variants: {
         type: 'array',
         minItems: 1,
-        maxItems: 2,
-        description: 'Canary first, stable last; weights add up to 100.',
+        maxItems: 11,
+        description: 'Canary first, stable last; weights add up to 100. In an A/B test there are several canaries, one for each arm.',
         items: { $ref: '#/$defs/variant' },
       },
       mirror: {
@@ -81,6 +118,7 @@ export const schemas: Readonly<Record<string, object>> = {
         required: ['name', 'weight', 'commit', 'digest', 'serving'],
         properties: {
           name: { enum: ['canary', 'stable'], description: 'Variant.' },
+          arm: { type: 'string', description: 'Name of the arm of an A/B test; absent outside one.' },
           weight: { type: 'number', minimum: 0, maximum: 100, description: 'Percent of requests.' },
           commit: { type: 'string', description: 'Commit that brought the configuration.' },
           digest: { type: 'string', description: 'Digest of the configuration.' },
@@ -557,6 +595,8 @@ export const schemas: Readonly<Record<string, object>> = {
               'retried',
               'frozen',
               'unfrozen',
+              'arms-allocated',
+              'winner-chosen',
             ],
             description: 'Kind of event.',
           },
@@ -767,6 +807,88 @@ export const schemas: Readonly<Record<string, object>> = {
       deployment_strategy: {
         $ref: '#/$defs/deployment_strategy',
         description: 'One-off overrides of how this revision is rolled out. No part of the digest.',
+      },
+      variants: {
+        type: 'array',
+        minItems: 2,
+        maxItems: 10,
+        description:
+          'Variants of this configuration that are tested against each other. Needs ab_test. The winner takes the place of `llm`, and these keys leave the file.',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['name'],
+          properties: {
+            name: {
+              type: 'string',
+              pattern: '^[a-z0-9][a-z0-9._-]{0,39}$',
+              not: { enum: ['stable', 'canary', 'auto'] },
+              description: 'Name of the variant, as it stands in results, headers and metrics; not stable, canary or auto.',
+            },
+            description: { type: 'string', maxLength: 500, description: 'What is tried; for people.' },
+            model: { $ref: '#/$defs/modelName', description: 'Model.' },
+            parameters: { $ref: '#/$defs/parameters', description: 'Parameters.' },
+            prompt_template: { type: 'string', description: 'Prompt template.', maxLength: 65536 },
+            weight: {
+              type: 'number',
+              exclusiveMinimum: 0,
+              maximum: 1,
+              description:
+                "Share of the test's traffic. All variants have one, and they add up to 1; without any all get the same. With `strategy: thompson-sampling` shares move with the evidence.",
+            },
+          },
+        },
+      },
+      ab_test: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['metric'],
+        description: 'How the variants are compared. Needs variants.',
+        properties: {
+          metric: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 100,
+            description:
+              "What decides: error_rate, latency_p50, latency_p95, latency_p99, first_token_p95 (less is better; quantiles are compared by the share of requests that take longer than stable's), cost_per_request, tokens_per_request (less is better), quality_score, judged_quality, or a custom metric of the feedback (more is better).",
+          },
+          min_sample_size: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 100000000,
+            description: 'Values of the metric that each variant needs before a winner may be named. 1000 where left out.',
+          },
+          significance_level: {
+            type: 'number',
+            minimum: 0.0001,
+            maximum: 0.2,
+            description:
+              'Chance, over the whole test and however often one looks, that a variant which is not the best is named the winner. 0.05 where left out.',
+          },
+          max_duration_hours: {
+            anyOf: [
+              { type: 'number', exclusiveMinimum: 0, maximum: 2160 },
+              { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$' },
+            ],
+            description: 'When it ends without a winner, in hours or as text with a unit. 48 where left out.',
+          },
+          strategy: {
+            enum: ['fixed', 'thompson-sampling'],
+            description:
+              'fixed: shares stay as written. thompson-sampling: more of the traffic goes to those that may be the best. fixed where left out.',
+          },
+          traffic_percentage: {
+            type: 'number',
+            minimum: 1,
+            maximum: 99,
+            description:
+              'Percent of the traffic that takes part; the rest is the control group, on stable. 95, or what control_group_size leaves, where left out.',
+          },
+          auto_promote: {
+            type: 'boolean',
+            description: 'Promote the winner as soon as it is proven; otherwise the test waits for `ab-test-promote`. True where left out.',
+          },
+        },
       },
       aliases: {
         type: 'array',

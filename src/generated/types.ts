@@ -59,6 +59,46 @@ export type StatusFileRevision = null | {
 
 export interface Bundle {}
 /**
+ * POST /api/v1/actuator/ab-tests/:id/promote: ends an A/B test by promoting one of its arms.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AbTestPromotion".
+ */
+export interface AbTestPromotion {
+  /**
+   * Name of an arm, or auto: the one that is proven to be the best.
+   */
+  winner: string;
+  /**
+   * Why.
+   */
+  reason?: string;
+}
+/**
+ * POST /api/v1/actuator/ab-tests: commits variants and how they are compared to one service's configuration.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "AbTestRequest".
+ */
+export interface AbTestRequest {
+  /**
+   * Service; where left out, metadata.service of the configuration, or the only service.
+   */
+  service?: string;
+  /**
+   * YAML with variants and ab_test, merged (RFC 7396) onto the service's config.yaml.
+   */
+  config: string;
+  /**
+   * Written as ab_test.strategy.
+   */
+  strategy?: 'fixed' | 'thompson-sampling';
+  /**
+   * Why, for the commit message.
+   */
+  reason?: string;
+}
+/**
  * A gateway's answer to an assignment: it serves it, or says why it can't.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -149,10 +189,10 @@ export interface Assignment {
   deployment_id: string | null;
   split: AssignmentSplit;
   /**
-   * Canary first, stable last; weights add up to 100.
+   * Canary first, stable last; weights add up to 100. In an A/B test there are several canaries, one for each arm.
    *
    * @minItems 1
-   * @maxItems 2
+   * @maxItems 11
    */
   variants: AssignmentVariant[];
   /**
@@ -199,6 +239,10 @@ export interface AssignmentVariant {
    * Variant.
    */
   name: 'canary' | 'stable';
+  /**
+   * Name of the arm of an A/B test; absent outside one.
+   */
+  arm?: string;
   /**
    * Percent of requests.
    */
@@ -996,7 +1040,9 @@ export interface PublishedEvent {
       | 'turned-down'
       | 'retried'
       | 'frozen'
-      | 'unfrozen';
+      | 'unfrozen'
+      | 'arms-allocated'
+      | 'winner-chosen';
     [k: string]: unknown;
   };
 }
@@ -1168,6 +1214,65 @@ export interface LlmConfig {
     max_concurrent_requests?: number;
   };
   deployment_strategy?: LlmConfigDeploymentStrategy;
+  /**
+   * Variants of this configuration that are tested against each other. Needs ab_test. The winner takes the place of `llm`, and these keys leave the file.
+   *
+   * @minItems 2
+   * @maxItems 10
+   */
+  variants?: {
+    /**
+     * Name of the variant, as it stands in results, headers and metrics; not stable, canary or auto.
+     */
+    name: string;
+    /**
+     * What is tried; for people.
+     */
+    description?: string;
+    model?: LlmConfigModelName;
+    parameters?: LlmConfigParameters;
+    /**
+     * Prompt template.
+     */
+    prompt_template?: string;
+    /**
+     * Share of the test's traffic. All variants have one, and they add up to 1; without any all get the same. With `strategy: thompson-sampling` shares move with the evidence.
+     */
+    weight?: number;
+  }[];
+  /**
+   * How the variants are compared. Needs variants.
+   */
+  ab_test?: {
+    /**
+     * What decides: error_rate, latency_p50, latency_p95, latency_p99, first_token_p95 (less is better; quantiles are compared by the share of requests that take longer than stable's), cost_per_request, tokens_per_request (less is better), quality_score, judged_quality, or a custom metric of the feedback (more is better).
+     */
+    metric: string;
+    /**
+     * Values of the metric that each variant needs before a winner may be named. 1000 where left out.
+     */
+    min_sample_size?: number;
+    /**
+     * Chance, over the whole test and however often one looks, that a variant which is not the best is named the winner. 0.05 where left out.
+     */
+    significance_level?: number;
+    /**
+     * When it ends without a winner, in hours or as text with a unit. 48 where left out.
+     */
+    max_duration_hours?: number | string;
+    /**
+     * fixed: shares stay as written. thompson-sampling: more of the traffic goes to those that may be the best. fixed where left out.
+     */
+    strategy?: 'fixed' | 'thompson-sampling';
+    /**
+     * Percent of the traffic that takes part; the rest is the control group, on stable. 95, or what control_group_size leaves, where left out.
+     */
+    traffic_percentage?: number;
+    /**
+     * Promote the winner as soon as it is proven; otherwise the test waits for `ab-test-promote`. True where left out.
+     */
+    auto_promote?: boolean;
+  };
   /**
    * Further values of the request's `model` field that mean this service.
    *
@@ -2860,6 +2965,8 @@ export interface TrafficFile {
 
 /** Ties the name of a schema to the type of what it accepts. */
 export interface SchemaTypes {
+  'ab-test-promotion': AbTestPromotion;
+  'ab-test-request': AbTestRequest;
   acknowledgement: Acknowledgement;
   'approval-request': ApprovalRequest;
   assignment: Assignment;

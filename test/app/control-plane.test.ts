@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { openSqliteStore } from '../../src/adapters/store/sqlite-store.ts';
 import type { StreamMessage } from '../../src/app/fleet/fleet.ts';
-import { canaryWeight } from '../../src/domain/rollout/state.ts';
+import { canaryWeight } from '../../src/domain/rollout/shares.ts';
 import type { Assignment, Bucket } from '../../src/generated/types.ts';
 import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } from '../support/control-plane-world.ts';
 import { fakeClock } from '../support/fake-clock.ts';

@@ -10,7 +10,7 @@ import { evidenceDigest } from '../../src/app/publication/render.ts';
 import { seededRng, type Rng } from '../../src/base/random.ts';
 import { agrees, type EvidenceRecord } from '../../src/domain/analysis/record.ts';
 import { newHistogram, newMoments, packHistogram, recordMoment, recordValue } from '../../src/domain/analysis/histogram.ts';
-import { canaryWeight } from '../../src/domain/rollout/state.ts';
+import { canaryWeight } from '../../src/domain/rollout/shares.ts';
 import type { Bucket } from '../../src/generated/types.ts';
 import { ordered, rollbackOrder } from '../builders/service.ts';
 import { aBucket } from '../builders/bucket.ts';

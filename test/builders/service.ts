@@ -47,6 +47,7 @@ export function aPlan(change: Partial<Plan> = {}): Plan {
     recovery: aRecovery(),
     watchMs: 24 * 3_600_000,
     maxUnavailable: null,
+    abTest: null,
     settingsDigest: 'sha256:settings',
     ...change,
   };

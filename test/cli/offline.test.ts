@@ -257,9 +257,11 @@ describe('the command line', () => {
     assert.match(err, /can't be reached \(ECONNREFUSED\)\. Is `actuator serve` running\?/);
   });
 
-  it('refuses by name what is not offered yet', () => {
+  it('refuses by name what is not offered, and flags that would do nothing', () => {
     assert.match(actuator('deploy', '--config', 'x', '--skip-validation').err, /--skip-validation is refused/);
-    assert.match(actuator('ab-test', '--config', 'x').err, /--config is not offered/);
+    assert.match(actuator('ab-test', '--config', 'x', '--metric', 'error_rate').err, /do not go with --config/);
+    assert.match(actuator('ab-test', '--strategy', 'fixed').err, /need --config/);
+    assert.match(actuator('ab-test', '--config', 'x', '--strategy', 'bandit').err, /Allowed choices are fixed, thompson-sampling/);
   });
 
   it('refuses to begin in a folder that is not empty, and names that are no names', () => {

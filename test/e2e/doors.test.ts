@@ -171,7 +171,6 @@ describe('the verbs', () => {
     const compared = await actuator('ab-test', '--service', service, '--metric', 'cost_per_request', '--min-effect-size', '0.05');
     assert.match(compared.out, /fixed horizon|do not spread/, compared.err);
     assert.match((await actuator('ab-test', '--service', service, '--metric', 'wit')).err, /"wit" is not judged in .* there is error_rate/);
-    assert.match((await actuator('ab-test', '--config', 'variants.yaml')).err, /--config is not offered in this version/);
     assert.equal((await actuator('sample-size', '--deployment-id', 'deploy-20200101-001')).code, 3);
     assert.equal((await actuator('pause', '--reason', 'lunch')).code, 0);
     assert.match((await actuator('status', '--service', service)).out, /^Message: +lunch$/m);

@@ -1,5 +1,6 @@
 /** Carries out what a scenario says: people, faults, and the end of all faults. */
 import { readDocument } from '../../src/adapters/documents/reader.ts';
+import { promoteWinner } from '../../src/app/commands/ab-tests.ts';
 import { approve } from '../../src/app/commands/approvals.ts';
 import { operate } from '../../src/app/commands/operate.ts';
 import type { OrderName } from '../../src/app/commands/orders.ts';
@@ -158,6 +159,10 @@ function command(world: World, service: string, name: string): void {
   const deps = { engine, clock, reconciler, people, read: readDocument, store: leader.store };
   const request = { service, reason: 'because' };
   const caller = { name: 'operator', role: 'admin' } as const;
+  const promote = (winner: string): Promise<unknown> => {
+    const id = engine.state(service)?.active?.id ?? '';
+    return promoteWinner({ engine, clock, judging: leader.controlPlane.judging }, id, { winner }, 'operator');
+  };
   const ordered = (): Promise<unknown> => {
     switch (name) {
       case 'rollback':
@@ -170,6 +175,10 @@ function command(world: World, service: string, name: string): void {
         return approve(deps, { service }, `approver-${Math.floor(world.rng() * 2)}`);
       case 'promote-fully':
         return operate(deps, 'promote', { ...request, full: true }, 'operator');
+      case 'ab-promote':
+        return promote('b');
+      case 'ab-promote-auto':
+        return promote('auto');
       case 'freeze':
         if (world.rng() < 0.5) return operate(deps, 'freeze', { reason: 'because' }, 'operator');
         return operate(deps, 'freeze', request, 'operator');
@@ -229,7 +238,7 @@ export function assist(world: World): void {
     // Once more for each; after that it is taken back.
     const isSecond = world.resumed.has(active.id) || active.phase.reason === 'refused';
     if (heldMs < 20_000) continue;
-    command(world, service, isSecond ? 'rollback' : 'resume');
+    command(world, service, active.phase.reason === 'winner' ? 'ab-promote-auto' : isSecond ? 'rollback' : 'resume');
     world.resumed.add(active.id);
   }
 }

@@ -9,6 +9,12 @@ ${['m0', 'm1', 'm2', 'b1', 'b2', 'x1'].map((model) => `  ${model}: { provider: p
 /** Requests that fail, by model: good ones, bad ones, and one at the margin. */
 export const errorRates: Readonly<Record<string, number>> = { m0: 0.01, m1: 0.01, m2: 0.005, b1: 0.4, b2: 0.15, x1: 0.05 };
 
+const abTest = (variants: string, rest: string): string =>
+  `llm: { model: m0, parameters: { temperature: 0.7 } }
+variants: ${variants}
+ab_test: { metric: error_rate, min_sample_size: 40, significance_level: 0.2, max_duration_hours: 20s${rest === '' ? '' : `, ${rest}`} }
+`;
+
 export const contents: Readonly<Record<string, string>> = {
   m0: 'llm: { model: m0 }\n',
   m1: 'llm: { model: m1 }\n',
@@ -25,6 +31,10 @@ export const contents: Readonly<Record<string, string>> = {
   shadow: 'llm: { model: m1, parameters: { temperature: 0.4 } }\ndeployment_strategy: { type: shadow }\n',
   'bad-shadow': 'llm: { model: b1, parameters: { temperature: 0.4 } }\ndeployment_strategy: { type: shadow }\n',
   auto: 'llm: { model: m1, parameters: { temperature: 0.6 } }\ndeployment_strategy: { type: auto, rollout_duration_minutes: 20s }\n',
+  'ab-test': abTest('[{ name: a, model: m2 }, { name: b, model: x1 }]', 'strategy: thompson-sampling'),
+  'equal-arms': abTest('[{ name: a, model: m1, weight: 0.7 }, { name: b, model: m0, weight: 0.3 }]', 'strategy: thompson-sampling'),
+  'ab-by-hand': abTest('[{ name: a, model: m2 }, { name: b, model: x1 }, { name: c, model: m1 }]', 'auto_promote: false'),
+  'bad-arm': abTest('[{ name: a, model: m2 }, { name: b, model: b1 }]', 'traffic_percentage: 40'),
   invalid: 'llm: { model: nobody-knows-it }\n',
   broken: 'llm: [ {\n',
 };
@@ -50,13 +60,6 @@ export const settings: Readonly<Record<string, string>> = {
   'one-at-a-time': canary('').replace('deployments: 2', 'deployments: 1'),
   'by-hand': canary('    auto_rollback: { enabled: false }\n'),
   deadline: canary('    deadline_action: rollback\n'),
-  'blue-green': 'llm: { model: m0, parameters: { temperature: 0.2 } }\ndeployment_strategy: { type: blue-green, green: { model: m2 } }\n',
-  'bad-green': 'llm: { model: m0, parameters: { temperature: 0.2 } }\ndeployment_strategy: { type: blue-green, green: { model: b1 } }\n',
-  rolling: 'llm: { model: m2, parameters: { temperature: 0.3 } }\ndeployment_strategy: { type: rolling }\n',
-  'bad-rolling': 'llm: { model: b2, parameters: { temperature: 0.3 } }\ndeployment_strategy: { type: rolling }\n',
-  shadow: 'llm: { model: m1, parameters: { temperature: 0.4 } }\ndeployment_strategy: { type: shadow }\n',
-  'bad-shadow': 'llm: { model: b1, parameters: { temperature: 0.4 } }\ndeployment_strategy: { type: shadow }\n',
-  auto: 'llm: { model: m1, parameters: { temperature: 0.6 } }\ndeployment_strategy: { type: auto, rollout_duration_minutes: 20s }\n',
   approvals: canary('') + 'versioning: { require_approver: true, min_approvals: 2 }\n',
   'dry-run': canary('') + 'validation: { enable_dry_run: true, dry_run_duration_minutes: 3s, dry_run_traffic_percentage: 20 }\n',
   // Open for 40 seconds of each minute.

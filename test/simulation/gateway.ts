@@ -172,7 +172,7 @@ export class Gateway {
       return gateways.includes(this.name) === (name === 'canary') ? 100 : 0;
     });
     const own = variants.map((variant, index) => this.#bucket(assignment, variant, (perSecond * (shares[index] ?? 0)) / 100, {}));
-    const [canary] = variants;
+    const canary = variants[Math.floor(this.#world.rng() * (variants.length - 1))];
     const copies =
       mirror == null || canary === undefined || variants.length < 2
         ? null

@@ -2,8 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../../src/base/json.ts';
 import { fold, reduce } from '../../src/domain/rollout/reduce.ts';
-import { canaryWeight, everyService, newService, type ServiceState } from '../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight } from '../../src/domain/rollout/shares.ts';
+import { everyService, isAskedForBy, newService, type ServiceState } from '../../src/domain/rollout/state.ts';
 import { largestWeight } from '../../src/domain/rollout/steps.ts';
+import type { Assignment } from '../../src/generated/types.ts';
 import type { JournalRow } from '../../src/ports/store.ts';
 import type { Gateway } from './gateway.ts';
 import type { Watcher, World } from './world.ts';
@@ -32,6 +34,8 @@ export function createWatcher(): Watcher {
       checkWeight(row, before);
       checkApproved(row);
       checkQuarantine(row);
+      checkArms(row, before);
+      checkSum(row);
       noteReturn(goingBack, row, world.loop.now());
       checkVerdict(row, before);
     },
@@ -151,16 +155,41 @@ function checkStable(world: World, service: string, order: GoingBack): void {
     if (connectedSince === null || now - connectedSince < rollbackBoundMs || gateway.isPartitioned) continue;
     const assignment = gateway.served.get(service);
     const isOnTrial = assignment?.deployment_id === order.deployment && assignment.variants.length > 1;
-    if (isOnTrial && (assignment.variants[0]?.weight ?? 0) > order.weight)
+    if (isOnTrial && trialWeight(assignment) > order.weight + 1e-9)
       throw new BrokenInvariant('rollback in time', `${gateway.name} still serves ${order.deployment} ${now - order.since} ms after`);
   }
+}
+
+function trialWeight({ variants }: Assignment): number {
+  return variants.reduce((sum, { name, weight }) => (name === 'canary' ? sum + weight : sum), 0);
+}
+
+/** Every request goes somewhere. */
+function checkSum({ stateAfter }: JournalRow): void {
+  const variants = assignedVariants(stateAfter);
+  const sum = variants.reduce((total, { weight }) => total + weight, 0);
+  if (variants.length > 0 && Math.abs(sum - 100) > 1e-6) throw new BrokenInvariant('weight', `weights add up to ${sum}`);
+}
+
+/** What is promoted of an A/B test is one of its arms, and its arms together never get more than the test. */
+function checkArms({ stateAfter, event }: JournalRow, before: ServiceState | null): void {
+  const { active, stable } = stateAfter;
+  const tests = [active, before?.active ?? null].flatMap((deployment) => (deployment?.plan.abTest == null ? [] : [deployment]));
+  if (tests.some(({ revision }) => (revision.wonTest ?? revision.digest) === stable?.digest))
+    throw new BrokenInvariant('arms', `the test itself is in force after ${event.type}`);
+  if (active?.shares == null) return;
+  const total = active.shares.reduce((sum, share) => sum + share, 0);
+  const weights = assignedVariants(stateAfter).reduce((sum, { name, weight }) => (name === 'canary' ? sum + weight : sum), 0);
+  if (Math.abs(total - 1) > 1e-9 || weights > canaryWeight(stateAfter) + 1e-9)
+    throw new BrokenInvariant('arms', `shares add up to ${total}, and get ${weights} of ${canaryWeight(stateAfter)} %`);
 }
 
 /** What we rolled back is not tried again, whoever brings it. */
 function checkQuarantine({ stateAfter, event }: JournalRow): void {
   const { active, quarantine } = stateAfter;
   if (active === null || event.type === 'retried' || active.phase.name === 'rolling-back' || active.phase.name === 'recovering') return;
-  const entry = quarantine.find(({ digest }) => digest === active.revision.digest);
+  const tried = [active.revision.digest, ...(active.plan.abTest?.arms ?? []).map(({ digest }) => digest)];
+  const entry = quarantine.find(({ digest }) => tried.includes(digest));
   if (entry !== undefined) throw new BrokenInvariant('quarantine', `${active.id} tries what ${entry.deploymentId} rolled back`);
 }
 
@@ -223,7 +252,7 @@ function checkEnd(world: World, state: ServiceState): void {
       `the branch is at ${world.remote.tip ?? ''}, seen is ${world.leader?.controlPlane.reconciler.head() ?? ''}: ${world.leader?.controlPlane.problems().repository ?? ''}`,
     );
   const isRefused = state.rejection !== null || state.orphaned || state.held !== null;
-  if (!isRefused && seen?.digest !== stable?.digest)
+  if (!isRefused && !isAskedForBy(stable, seen?.digest ?? null))
     throw new BrokenInvariant('converged', `${service}: the branch holds ${seen?.digest ?? ''}, stable is ${stable?.digest ?? ''}`);
   for (const gateway of world.gateways) {
     const digests = gateway.variantsOf(service).map(({ digest }) => digest);

@@ -67,6 +67,8 @@ const pools = {
     'approve',
     'approve',
     'promote-fully',
+    'ab-promote',
+    'ab-promote-auto',
   ],
 };
 
@@ -128,8 +130,12 @@ export async function runScenario(scenario: Scenario, watcher: Watcher): Promise
   heal(world);
   everySecond(world, () => assist(world));
   // Most are done long before.
-  for (let waited = 0; world.broken === null && waited < quietMs && (waited < leastQuietMs || !isQuiet(world)); waited += 10_000)
+  // Twice in a row: between them the branch is looked at, and may have something to say to what has just ended.
+  let quiet = 0;
+  for (let waited = 0; world.broken === null && waited < quietMs && (waited < leastQuietMs || quiet < 2); waited += 10_000) {
     await loop.runUntil(startAt + scenarioMs + waited + 10_000);
+    quiet = isQuiet(world) ? quiet + 1 : 0;
+  }
   guarded(world, () => watcher.onEnd(world));
   return world;
 }

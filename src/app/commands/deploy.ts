@@ -5,8 +5,10 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { oneLine } from '../../base/text.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
+import { groundProblems, withoutOneOffs } from '../../domain/config/arms.ts';
 import { defineService, type Past } from '../../domain/config/service-definition.ts';
-import type { DeployRequest } from '../../generated/types.ts';
+import { quarantineOf } from '../../domain/rollout/state.ts';
+import type { AbTestRequest, DeployRequest } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
@@ -35,10 +37,41 @@ export interface Deployed {
 }
 
 export async function deploy(deps: DeployDeps, request: DeployRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
-  const parsed = deps.parseYaml(request.config, 'config');
+  const written = parseChange(deps, request.config);
+  return written.ok ? commitChange(deps, request, written.value, actor) : written;
+}
+
+/** Commits variants, and how they are compared. */
+export async function startAbTest(deps: DeployDeps, request: AbTestRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
+  const { strategy, ...order } = request;
+  const written = parseChange(deps, request.config);
+  if (!written.ok) return written;
+  const { ab_test: test } = written.value;
+  if (!isObject(test) || !Array.isArray(written.value['variants']))
+    return refuse([
+      { code: 'missing', message: 'The file needs variants, a list of two or more, and ab_test, which says how they are compared.' },
+    ]);
+  const change = { ...written.value, ab_test: strategy === undefined ? test : { ...test, strategy } };
+  return commitChange(deps, order, change, actor);
+}
+
+type Change = Readonly<Record<string, unknown>>;
+
+function parseChange(deps: DeployDeps, text: string): Result<Change, readonly Problem[]> {
+  const parsed = deps.parseYaml(text, 'config');
   if (!parsed.ok) return parsed;
   const written = parsed.value.value;
-  if (!isObject(written)) return refuse([{ code: 'schema', file: 'config', message: 'The configuration must be a map of keys.' }]);
+  return isObject(written)
+    ? ok(written)
+    : refuse([{ code: 'schema', file: 'config', message: 'The configuration must be a map of keys.' }]);
+}
+
+async function commitChange(
+  deps: DeployDeps,
+  request: DeployRequest,
+  written: Change,
+  actor: string,
+): Promise<Result<Deployed, readonly Problem[]>> {
   const chosen = chooseService(
     deps.controlPlane.engine.states().map((state) => state.service),
     request.service ?? namedService(written),
@@ -49,7 +82,7 @@ export async function deploy(deps: DeployDeps, request: DeployRequest, actor: st
   if (stalled !== null) return refuse([{ code: 'unavailable', message: `Nothing was committed: ${stalled}` }]);
   // One-off overrides are for one rollout: those of an earlier one must not come back.
   const patch = {
-    deployment_strategy: null,
+    ...withoutOneOffs,
     ...written,
     ...(request.strategy === undefined ? {} : { deployment_strategy: { ...strategyOf(written), ...request.strategy } }),
   };
@@ -115,8 +148,10 @@ function check(deps: DeployDeps, service: string, merged: string, past: Past): r
   const defined = defineService(service, document.value, accepted.catalogue, settingsFor(accepted, service), past);
   if (!defined.ok) return defined.error.map(withoutPlace);
   const state = deps.controlPlane.engine.state(service);
-  const entry = state?.quarantine.find(({ digest }) => digest === defined.value.digest);
-  if (entry === undefined) return [];
+  const { digest, plan, config } = defined.value;
+  const unfounded = groundProblems(config, state?.stable != null);
+  const entry = state === undefined ? undefined : quarantineOf(state, { revision: { commit: '', digest }, plan });
+  if (entry === undefined) return unfounded;
   return [
     {
       code: 'conflict',

@@ -1,10 +1,12 @@
 /** Carries out effects that must be confirmed. Each runs until it is settled, again after a restart, and does no harm twice. */
 import { canonicalJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
+import { armsOf, winningPatch } from '../../domain/config/arms.ts';
 import { collapsingPatch } from '../../domain/config/collapse.ts';
 import { digestOf } from '../../domain/config/digest.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { Effect } from '../../domain/rollout/effect.ts';
+import type { LlmConfig } from '../../generated/types.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
@@ -58,7 +60,7 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
   // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.
   const isBad = (text: string): Promise<boolean> => {
     const parsed = deps.read('llm-config', text, 'config.yaml');
-    return Promise.resolve(parsed.ok && ownDigest(parsed.value.value) === ownDigest(bad.config));
+    return Promise.resolve(parsed.ok && holds(parsed.value.value, ownDigest(bad.config), effect.bad.wonTest !== undefined));
   };
   const sharedFile = canonicalJson(bad.config) === canonicalJson(good.config);
   const outcome = sharedFile
@@ -90,8 +92,9 @@ async function writeConfig(
     `services/${service}/config.yaml`,
     (text) => {
       const parsed = text === null ? null : deps.read('llm-config', text, 'config.yaml');
-      if (text === null || parsed?.ok !== true || ownDigest(parsed.value.value) !== own) return null;
-      return deps.mergeYaml(text, collapsingPatch(parsed.value.value));
+      if (text === null || parsed?.ok !== true) return null;
+      const patch = patchTo(parsed.value.value, own);
+      return patch === null ? null : deps.mergeYaml(text, patch);
     },
     message,
   );
@@ -99,13 +102,25 @@ async function writeConfig(
     await deps.notifier.notify({
       key: `${deploymentId}/collapse`,
       severity: 'warning',
-      message: `${service}: what ${deploymentId} promoted could not be written to the branch (${outcome.message}); write it by hand: green in place of llm, without deployment_strategy`,
+      message: `${service}: what ${deploymentId} promoted could not be written to the branch (${outcome.message}); write it by hand, in place of llm and without deployment_strategy, variants and ab_test`,
     });
   if (outcome.kind === 'committed') deps.onWritten();
 }
 
+/** Null: the file holds neither what was promoted nor the test that it has won. */
+function patchTo(config: LlmConfig, promoted: string): Readonly<Record<string, unknown>> | null {
+  const arm = armsOf(config).find((candidate) => ownDigest(candidate.config) === promoted);
+  if (arm !== undefined) return winningPatch(arm);
+  return ownDigest(config) === promoted ? collapsingPatch(config) : null;
+}
+
+/** The file holds it, or still the test that it has won. */
+function holds(config: LlmConfig, digest: string, hasWonTest: boolean): boolean {
+  return ownDigest(config) === digest || (hasWonTest && armsOf(config).some((arm) => ownDigest(arm.config) === digest));
+}
+
 /** The digest of the file alone, whatever the catalogue says by now. */
-function ownDigest(config: Parameters<typeof digestOf>[0]): string {
+function ownDigest(config: LlmConfig): string {
   return digestOf(config, { providers: {}, models: {} });
 }
 

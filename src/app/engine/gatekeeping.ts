@@ -1,7 +1,8 @@
 /** Which pending deployments may start, and which running ones the world holds up. Looked at each second, and whenever something changes. */
 import { closedBecause, type NextTime } from '../../domain/safety/windows.ts';
 import type { DaemonSettings } from '../../domain/settings/resolve.ts';
-import { fleetShare, holdsSlot, type Deployment, type Freeze, type ServiceState } from '../../domain/rollout/state.ts';
+import { fleetShare } from '../../domain/rollout/shares.ts';
+import { holdsSlot, type Deployment, type Freeze, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Judging } from '../judging/judging.ts';

@@ -1,6 +1,7 @@
 /** Turns the state of a service into the assignment that gateways understand. */
 import { completeServing } from '../../domain/config/serving.ts';
-import { assignedVariants, fleetShare, mirrorShare, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { assignedVariants, fleetShare, mirrorShare } from '../../domain/rollout/shares.ts';
+import type { Deployment, ServiceState } from '../../domain/rollout/state.ts';
 import type { Assignment, AssignmentServing, AssignmentSplit } from '../../generated/types.ts';
 import type { Store } from '../../ports/store.ts';
 
@@ -30,8 +31,9 @@ export function createAssignmentSource(store: Store, term: number): AssignmentSo
   return {
     async of(state) {
       const variants = await Promise.all(
-        assignedVariants(state).map(async ({ name, weight, revision }) => ({
+        assignedVariants(state).map(async ({ name, arm, weight, revision }) => ({
           name,
+          ...(arm === null ? {} : { arm }),
           weight,
           commit: revision.commit,
           digest: revision.digest,
@@ -71,7 +73,8 @@ function saltOf({ id, resalted }: Deployment): string {
 
 /** Keeps what is in force and what would be next. */
 function prune(servings: Map<string, Map<string, AssignmentServing>>, state: ServiceState): void {
-  const kept = new Set([state.stable?.digest, state.previous?.digest, state.active?.revision.digest]);
+  const arms = state.active?.plan.abTest?.arms.map(({ digest }) => digest) ?? [];
+  const kept = new Set([state.stable?.digest, state.previous?.digest, state.active?.revision.digest, ...arms]);
   for (const digest of servings.get(state.service)?.keys() ?? []) {
     if (!kept.has(digest)) servings.get(state.service)?.delete(digest);
   }

@@ -15,6 +15,11 @@ export interface EvidenceLog {
   forget(deploymentId: string): void;
 }
 
+/** What the rows of a deployment are kept under; each arm of an A/B test has its own. */
+export function evidenceName(deploymentId: string, arm: string | null | undefined): string {
+  return arm == null ? deploymentId : `${deploymentId}/${arm}`;
+}
+
 interface Waiting {
   readonly deploymentId: string;
   readonly index: number;

@@ -1,13 +1,16 @@
 /** Feeds the judge with buckets as they arrive, and the reducer with what it says. */
+import type { Rng } from '../../base/random.ts';
 import type { Instant } from '../../base/time.ts';
+import type { AbTestVerdict } from '../../domain/analysis/ab-test.ts';
 import { summarise, type TrafficSummary } from '../../domain/analysis/baseline.ts';
 import type { BlockRow } from '../../domain/analysis/block.ts';
 import { rateOf } from '../../domain/analysis/counts.ts';
 import type { Judgement, LookContext } from '../../domain/analysis/look.ts';
-import type { Moment } from '../../domain/analysis/record.ts';
-import { addPairs, addSamples, noPair, noSample, sampleOf, type ArmPair, type ArmSample } from '../../domain/analysis/sample.ts';
+import { addSamples, noSample, sampleOf, type ArmSample } from '../../domain/analysis/sample.ts';
 import { surelyAbove } from '../../domain/analysis/triggers.ts';
 import { criticalErrorRate, watchFinding } from '../../domain/analysis/watch.ts';
+import type { Plan } from '../../domain/planning/plan.ts';
+import { triedArms } from '../../domain/rollout/shares.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { Bucket } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -15,8 +18,8 @@ import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createBaselines } from './baselines.ts';
-import { readEvidence } from './evidence-log.ts';
-import { createLooking, type Arrived } from './looking.ts';
+import { evidenceName, readEvidence } from './evidence-log.ts';
+import { createLooking, type Arrived, type Look } from './looking.ts';
 import { createRecentTraffic, type RecentTraffic } from './traffic.ts';
 import { createTrials } from './trials.ts';
 
@@ -31,10 +34,12 @@ export interface Judging {
   /** Looks at every active deployment although nothing arrived: that silence is a verdict too. */
   tick(): Promise<void>;
   judgement(service: string): Judgement | null;
+  /** What the A/B test under way has found so far; null without one. */
+  comparison(service: string): AbTestVerdict | null;
   /** A verdict on the running deployment as of now, with what it was made of; null when none is on trial. Nothing is decided by it. */
-  present(service: string): Promise<{ readonly judgement: Judgement; readonly moment: Moment } | null>;
-  /** The first `count` closed blocks of a deployment. */
-  blocks(deploymentId: string, count: number): Promise<readonly BlockRow[]>;
+  present(service: string): Promise<Look | null>;
+  /** The first `count` closed blocks of a deployment, or of one of its arms. */
+  blocks(deploymentId: string, arm: string | undefined, count: number): Promise<readonly BlockRow[]>;
   traffic(service: string): RecentTraffic;
   /** What plans are reckoned with: traffic, error rate and spread of stable lately. */
   summary(service: string): TrafficSummary;
@@ -48,12 +53,14 @@ export interface JudgingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly drawn: (state: ServiceState) => LookContext['drawn'];
+  /** Chance in how arms of A/B tests are tried. */
+  readonly rng: Rng;
 }
 
-export function createJudging({ engine, store, clock, log, drawn }: JudgingDeps): Judging {
+export function createJudging({ engine, store, clock, log, drawn, rng }: JudgingDeps): Judging {
   const trials = createTrials(store, clock, log);
   const baselines = createBaselines(store);
-  const looking = createLooking({ engine, trials, baselines, drawn });
+  const looking = createLooking({ engine, trials, baselines, drawn, rng });
   const traffic = new Map<string, RecentTraffic>();
 
   function trafficOf(service: string): RecentTraffic {
@@ -96,10 +103,11 @@ export function createJudging({ engine, store, clock, log, drawn }: JudgingDeps)
       for (const { service } of engine.states()) await looking.take(service, nothingArrived, clock.now());
     },
     judgement: (service) => trials.judgement(service),
+    comparison: (service) => trials.comparison(service),
     present: (service) => looking.present(service, clock.now()),
-    async blocks(deploymentId, count) {
+    async blocks(deploymentId, arm, count) {
       await trials.settled();
-      return readEvidence(store, deploymentId, count);
+      return readEvidence(store, evidenceName(deploymentId, arm), count);
     },
     traffic: trafficOf,
     summary: (service) => summarise(baselines.known(service), clock.now()),
@@ -112,24 +120,30 @@ export function createJudging({ engine, store, clock, log, drawn }: JudgingDeps)
   };
 }
 
-const nothingArrived: Arrived = { arms: noPair, unusable: null };
+const nothingArrived: Arrived = { canaries: new Map(), stable: noSample, unusable: null };
 
-/** Only what was measured during this deployment, on its own two revisions: a late bucket of another one says nothing about it. */
-function arrivedOf(state: ServiceState, buckets: readonly Bucket[]): Arrived {
-  const { active, stable } = state;
+/** Only what was measured during this deployment, on its own revisions: a late bucket of another one says nothing about it. */
+function arrivedOf({ active, stable }: ServiceState, buckets: readonly Bucket[]): Arrived {
   if (active === null) return nothingArrived;
-  const { criteria, triggers } = active.plan.policy;
-  const judged = new Set([...criteria, ...triggers].map(({ metric }) => metric));
-  let [arms, unusable]: [ArmPair, string | null] = [noPair, null];
-  for (const bucket of buckets) {
-    const isCanary = bucket.variant === 'canary' && bucket.digest === active.revision.digest;
+  const judged = judgedMetrics(active.plan);
+  const tried = new Set(triedArms(active).map(({ digest }) => digest));
+  const canaries = new Map<string, ArmSample>();
+  let [stableSum, unusable]: [ArmSample, string | null] = [noSample, null];
+  for (const bucket of buckets.filter((one) => one.deployment_id === active.id)) {
+    const isCanary = bucket.variant === 'canary' && tried.has(bucket.digest);
     const isStable = bucket.variant === 'stable' && bucket.digest === stable?.digest;
-    if (bucket.deployment_id !== active.id || (!isCanary && !isStable)) continue;
+    if (!isCanary && !isStable) continue;
     const sample = sampleOf(bucket, judged);
     if (typeof sample === 'string') unusable = sample;
-    else arms = addPairs(arms, isCanary ? { canary: sample, stable: noSample } : { canary: noSample, stable: sample });
+    else if (isCanary) canaries.set(bucket.digest, addSamples(canaries.get(bucket.digest) ?? noSample, sample));
+    else stableSum = addSamples(stableSum, sample);
   }
-  return { arms, unusable };
+  return { canaries, stable: stableSum, unusable };
+}
+
+function judgedMetrics({ policy, abTest }: Plan): ReadonlySet<string> {
+  const compared = abTest === null ? [] : [abTest.settings.metric];
+  return new Set([...compared, ...[...policy.criteria, ...policy.triggers].map(({ metric }) => metric)]);
 }
 
 /** Of stable, whether a deployment is under way or not. */

@@ -46,8 +46,8 @@ export interface RecentTraffic {
   stableCounts(digest: string, from: Instant, now: Instant): Counts;
   /** A quantile of stable's latency in milliseconds over the same; null without any. */
   stableLatency(digest: string, from: Instant, now: Instant, q: number): number | null;
-  /** Of one revision only: what another one did before says nothing about it. */
-  variant(name: 'stable' | 'canary', digest: string, now: Instant): VariantTraffic;
+  /** Of these revisions only (several in an A/B test): what another one did before says nothing about them. */
+  variant(name: 'stable' | 'canary', digests: readonly string[], now: Instant): VariantTraffic;
   score(name: 'stable' | 'canary', digest: string, metric: string, now: Instant): { readonly n: number; readonly mean: number | null };
 }
 
@@ -57,12 +57,12 @@ export function countsOf(bucket: Bucket): Counts {
 
 export function createRecentTraffic(): RecentTraffic {
   let slices: Slice[] = [];
-  function ownSlices(name: Slice['variant'], digest: string, now: Instant): readonly Slice[] {
-    return slices.filter((slice) => slice.variant === name && slice.digest === digest && slice.at > now - recentMs);
+  function ownSlices(name: Slice['variant'], digests: readonly string[], now: Instant): readonly Slice[] {
+    return slices.filter((slice) => slice.variant === name && digests.includes(slice.digest) && slice.at > now - recentMs);
   }
 
   function stableSlices(digest: string, from: Instant, now: Instant): readonly Slice[] {
-    return ownSlices('stable', digest, now).filter((slice) => slice.at >= from);
+    return ownSlices('stable', [digest], now).filter((slice) => slice.at >= from);
   }
 
   return {
@@ -95,9 +95,9 @@ export function createRecentTraffic(): RecentTraffic {
         stableSlices(digest, from, now).reduce((sum, slice) => addPacked(sum, slice.latency), emptyHistogram),
         q,
       ),
-    variant: (name, digest, now) => viewOf(ownSlices(name, digest, now)),
+    variant: (name, digests, now) => viewOf(ownSlices(name, digests, now)),
     score(name, digest, metric, now) {
-      const moments = scoreOf(ownSlices(name, digest, now), metric);
+      const moments = scoreOf(ownSlices(name, [digest], now), metric);
       return { n: moments.n, mean: meanOf(moments) };
     },
   };

@@ -5,7 +5,7 @@ import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { StatusBranch, StatusCommit } from '../../ports/repository.ts';
 import type { JournalRow, Store } from '../../ports/store.ts';
-import { dropEvidence } from '../judging/evidence-log.ts';
+import { dropEvidence, evidenceName } from '../judging/evidence-log.ts';
 import type { Judging } from '../judging/judging.ts';
 import { joinCommits, renderRow, type RowContext } from './render.ts';
 
@@ -46,9 +46,12 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
       const last = rows.at(-1);
       if (last === undefined) return publishBesides(deps, position);
       const rendered = [];
+      const ended = new Set<string>();
       for (const row of rows) {
+        const context = await contextOf(deps, row, lastStates.get(row.service) ?? null);
+        for (const name of endedBy(row, context.before)) ended.add(name);
         rendered.push({
-          ...renderRow(row, await contextOf(deps, row, lastStates.get(row.service) ?? null)),
+          ...renderRow(row, context),
           cursor: { instance: deps.instance, position: row.position },
         });
         lastStates.set(row.service, row.stateAfter);
@@ -66,9 +69,17 @@ export function createPublisher(deps: PublisherDeps): () => Promise<void> {
       }
       position = last.position;
       await deps.store.put(cursorKey, String(position));
-      for (const ended of new Set(rows.flatMap(({ stateAfter }) => stateAfter.last?.id ?? []))) await dropEvidence(deps.store, ended);
+      for (const name of ended) await dropEvidence(deps.store, name);
     }
   };
+}
+
+/** What the rows of evidence were kept under of a deployment that has ended by then: its own, and those of its arms. */
+function endedBy({ stateAfter }: JournalRow, before: ServiceState | null): readonly string[] {
+  const { last } = stateAfter;
+  if (last === null) return [];
+  const arms = before?.active?.id === last.id ? (before.active.plan.abTest?.arms ?? []) : [];
+  return [last.id, ...arms.map(({ name }) => evidenceName(last.id, name))];
 }
 
 /** After the journal: it never waits for these. */
@@ -96,9 +107,9 @@ async function contextOf(deps: PublisherDeps, row: JournalRow, before: ServiceSt
 async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceState | null): Promise<EvidenceRecord | null> {
   const active = before?.active ?? row.stateAfter.active;
   if (row.event.type !== 'judged' || active === null) return null;
-  const { judgement, moment } = row.event;
+  const { judgement, moment, comparison } = row.event;
   const { policy, settingsDigest }: Plan = active.plan;
-  const blocks = await deps.judging.blocks(active.id, judgement.blocks);
+  const blocks = await deps.judging.blocks(active.id, judgement.arm, judgement.blocks);
   // Published and dropped before, or begun anew by a person: a record that can't be judged again is none.
   if (blocks.length < judgement.blocks) return null;
   return recordEvidence({
@@ -107,6 +118,7 @@ async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceS
     deployment_id: active.id,
     settings_digest: settingsDigest,
     judgement,
+    ...(comparison === undefined ? {} : { comparison }),
     policy,
     moment,
     blocks,

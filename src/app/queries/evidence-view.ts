@@ -4,7 +4,8 @@ import { ok, refuse, type Result } from '../../base/result.ts';
 import { recordEvidence, type EvidenceRecord } from '../../domain/analysis/record.ts';
 import type { CriterionFinding } from '../../domain/analysis/criteria.ts';
 import { predict, type Prediction } from '../../domain/planning/prediction.ts';
-import { canaryWeight, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { canaryWeight } from '../../domain/rollout/shares.ts';
+import type { Deployment, ServiceState } from '../../domain/rollout/state.ts';
 import type { ControlPlane } from '../control-plane.ts';
 
 export interface DeploymentQuestion {
@@ -55,9 +56,10 @@ export async function viewEvidence(
   if (present === null)
     return refuse([{ code: 'not-applicable', message: `${active.id} is ${active.phase.name}: nothing is measured of it now.` }]);
   const { policy, settingsDigest } = active.plan;
-  const blocks = await controlPlane.judging.blocks(active.id, present.judgement.blocks);
+  const { comparison, ...seen } = present;
+  const blocks = await controlPlane.judging.blocks(active.id, seen.judgement.arm, seen.judgement.blocks);
   const head = { code_version: controlPlane.version, service: state.service, deployment_id: active.id, settings_digest: settingsDigest };
-  return ok(recordEvidence({ ...head, ...present, policy, blocks }));
+  return ok(recordEvidence({ ...head, ...seen, ...(comparison === null ? {} : { comparison }), policy, blocks }));
 }
 
 export async function viewSampleSize(

@@ -3,7 +3,8 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { toIso, type Instant } from '../../base/time.ts';
 import { diffPatch, type PatchOperation } from '../../domain/config/patch.ts';
-import { canaryWeight, type FinishedDeployment, type Revision, type ServiceState } from '../../domain/rollout/state.ts';
+import { canaryWeight } from '../../domain/rollout/shares.ts';
+import type { FinishedDeployment, Revision, ServiceState } from '../../domain/rollout/state.ts';
 import type { JournalRow, Store } from '../../ports/store.ts';
 import { evidenceDigest, withoutMoment } from '../publication/render.ts';
 

@@ -2,7 +2,8 @@
 import { toIso, type Instant } from '../../base/time.ts';
 import type { CriterionFinding } from '../../domain/analysis/criteria.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
-import { canaryWeight, currentStep, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { canaryWeight, triedArms } from '../../domain/rollout/shares.ts';
+import { currentStep, type Deployment, type FinishedDeployment, type ServiceState } from '../../domain/rollout/state.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -161,8 +162,8 @@ function isApplied(
 
 function viewTraffic({ active, stable }: ServiceState, traffic: RecentTraffic, now: Instant): ServiceView['traffic'] {
   return {
-    canary: traffic.variant('canary', active?.revision.digest ?? '', now),
-    stable: traffic.variant('stable', stable?.digest ?? '', now),
+    canary: traffic.variant('canary', active === null ? [] : triedArms(active).map(({ digest }) => digest), now),
+    stable: traffic.variant('stable', stable === null ? [] : [stable.digest], now),
   };
 }
 

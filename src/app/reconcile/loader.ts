@@ -16,7 +16,7 @@ export interface Loader {
 }
 
 /** Raised when the checks change, so that no cached verdict of an older version is believed. */
-const cacheVersion = 2;
+const cacheVersion = 3;
 
 export function createLoader(repository: ConfigurationRepository, store: Store, read: DocumentReader): Loader {
   return {

@@ -3,13 +3,15 @@ import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
 import { refuse, type Result } from '../../base/result.ts';
 import { utcDay } from '../../base/time.ts';
+import { groundProblems, winningPatch } from '../../domain/config/arms.ts';
 import { defineService, type Past, type ServiceDefinition } from '../../domain/config/service-definition.ts';
-import { isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
+import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
 import type { LlmConfig } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
+import type { DeployDeps } from '../commands/deploy.ts';
 import type { Engine } from '../engine/engine.ts';
 import {
   accept,
@@ -31,6 +33,7 @@ export interface ReconcilerDeps {
   readonly loader: Loader;
   readonly clock: Clock;
   readonly log: Log;
+  readonly mergeYaml: DeployDeps['mergeYaml'];
   /** What a digest of the service resolves to was stored anew. */
   readonly onConfiguration: (service: string) => void;
   /** Throws StalledError when somebody else's record shows that this is no first start. */
@@ -147,8 +150,9 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
       continue;
     }
     const read = await readService(deps, tree, service, inForce);
-    if (!read.ok) {
-      await reject(deps, service, commit, read.error);
+    const problems = read.ok ? groundProblems(read.value.definition.config, false) : read.error;
+    if (!read.ok || problems.length > 0) {
+      await reject(deps, service, commit, problems);
       continue;
     }
     await save(deps, read.value, commit);
@@ -196,7 +200,7 @@ function mayBeMended(state: ServiceState): boolean {
 /** What the branch held last is in force, on its way, or refused: then the same file needs no further look. */
 function isAccountedFor({ seen, stable, active, waiting, rejection, orphaned }: ServiceState): boolean {
   const digests = [stable?.digest, active?.revision.digest, waiting?.revision.digest];
-  return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '');
+  return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '') || isAskedForBy(stable, seen.digest);
 }
 
 function isRemoved(state: ServiceState, tree: RepositoryTree): boolean {
@@ -215,11 +219,16 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
     return;
   }
   const { definition } = read.value;
+  const unfounded = groundProblems(definition.config, deps.engine.state(service)?.stable != null);
+  if (unfounded.length > 0) {
+    await reject(deps, service, commit, unfounded);
+    return;
+  }
   if (definition.plan.gates.needsReason && !hasReason(await deps.repository.message(commit))) {
     await reject(deps, service, commit, [noReason]);
     return;
   }
-  const known = await deps.store.configuration(service, definition.digest);
+  const known = await servingsOf(deps, definition);
   await save(deps, read.value, commit);
   const revision = { commit, digest: definition.digest };
   const author = await authorOf(deps, commit);
@@ -228,8 +237,16 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
     { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author },
     actor,
   );
-  const pricesChanged = known !== null && JSON.stringify(known.serving) !== JSON.stringify(definition.serving);
+  const servings = [definition, ...definition.arms].map(({ serving }) => JSON.stringify(serving));
+  const pricesChanged = servings.some((serving, index) => known[index] != null && known[index] !== serving);
   if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
+}
+
+/** As stored, of the configuration and its arms; null for what is new. */
+async function servingsOf({ store }: ReconcilerDeps, definition: ServiceDefinition): Promise<readonly (string | null)[]> {
+  const digests = [definition, ...definition.arms].map(({ digest }) => digest);
+  const stored = await Promise.all(digests.map((digest) => store.configuration(definition.service, digest)));
+  return stored.map((one) => (one === null ? null : JSON.stringify(one.serving)));
 }
 
 /** Everybody who had a hand in it. The trailer of `deploy` only ever adds somebody who must not approve. */
@@ -284,6 +301,13 @@ async function pastOf({ engine, store }: ReconcilerDeps, service: string): Promi
 async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: string): Promise<void> {
   const { service, digest, config, serving } = definition;
   await deps.store.saveConfiguration({ service, digest, commit, config, serving, text });
+  for (const arm of definition.arms) {
+    // What the branch holds when the arm has won; of one that was in force before, as it stood there.
+    const known = await deps.store.configuration(service, arm.digest);
+    const saved = known ?? { commit, text: deps.mergeYaml(text, winningPatch(arm)) };
+    const { name: _name, share: _share, ...own } = arm;
+    await deps.store.saveConfiguration({ service, commit: saved.commit, text: saved.text, ...own });
+  }
   deps.onConfiguration(service);
 }
 
@@ -314,7 +338,7 @@ async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void>
     const isKnown =
       digest !== null &&
       state !== undefined &&
-      (digest === state.stable?.digest || isWithinRollbackWindow(state, digest, deps.clock.now()));
+      (isAskedForBy(state.stable, digest) || isWithinRollbackWindow(state, digest, deps.clock.now()));
     if (isKnown) continue;
     const commit = step.tree.commit;
     throw new StalledError(

@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
+import { stringify } from 'yaml';
 import { formatProblem, type Problem } from '../../base/problem.ts';
+import { ontoService } from '../../domain/config/arms.ts';
 import { checkRepository, type CheckedRepository, type RepositoryTexts } from '../../domain/config/check-repository.ts';
 import { notInEffect, settingsKeys } from '../../domain/settings/not-in-effect.ts';
 import { shortDigest } from '../../domain/config/digest.ts';
 import { describeStep } from '../../domain/planning/step.ts';
+import type { LlmConfig } from '../../generated/types.ts';
 import { ExitError, refused, type CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
 
@@ -67,8 +70,20 @@ async function checkFile(context: CliContext, texts: RepositoryTexts, file: stri
 function checkConfiguration(context: CliContext, texts: RepositoryTexts, text: string, file: string): CheckedRepository {
   const name = context.read('llm-config', text, file);
   const service = (name.ok ? name.value.value.metadata?.service : undefined) ?? texts.services.keys().next().value ?? 'config';
-  const alone = { ...only(texts), services: new Map([[service, { config: text, rollout: texts.services.get(service)?.rollout ?? null }]]) };
-  return own(checkRepository(alone, context.read), `services/${service}/config.yaml`, file);
+  const present = texts.services.get(service);
+  const merged = name.ok ? variantsOnto(context, present?.config ?? null, name.value.value) : null;
+  const alone = { ...only(texts), services: new Map([[service, { config: merged ?? text, rollout: present?.rollout ?? null }]]) };
+  const checked = own(checkRepository(alone, context.read), `services/${service}/config.yaml`, file);
+  if (merged === null) return checked;
+  // Lines are those of no file that anybody has.
+  return { ...checked, problems: checked.problems.map(({ line: _line, column: _column, ...problem }) => problem) };
+}
+
+/** A file with nothing but variants is merged onto a service, as `ab-test --config` does; null: it stands for itself. */
+function variantsOnto(context: CliContext, service: string | null, written: LlmConfig): string | null {
+  const isWhole = written.variants === undefined || written.llm?.model !== undefined || written.routing?.default_model !== undefined;
+  const ground = isWhole || service === null ? null : context.read('llm-config', service, 'config.yaml');
+  return ground?.ok === true ? stringify(ontoService(ground.value.value, written)) : null;
 }
 
 function checkShared(

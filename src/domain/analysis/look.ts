@@ -34,6 +34,8 @@ export interface Judgement {
   /** One sentence for people. */
   readonly reason: string;
   readonly remedy: Remedy | null;
+  /** Arm of an A/B test that it is about; absent outside one. Its weight is then its part of what it and the control group get. */
+  readonly arm?: string;
   readonly weight: number;
   readonly canary: Counts & { readonly rate: number | null };
   readonly stable: Counts & { readonly rate: number | null };
@@ -55,6 +57,8 @@ export interface LookContext {
   readonly weight: number;
   /** The canary gets copies, whose answers nobody sees: people can't score them. Absent in records of older versions. */
   readonly isMirrored?: boolean;
+  /** Arm of an A/B test; absent outside one. */
+  readonly arm?: string;
   readonly now: Instant;
   /** Values per second that stable had lately, by metric; absent: none. */
   readonly rates: Readonly<Record<string, number>>;
@@ -62,7 +66,7 @@ export interface LookContext {
   readonly drawn: { readonly unit: 'requests' } | { readonly unit: 'users'; readonly canary: number; readonly stable: number } | null;
 }
 
-type Found = Omit<Judgement, 'verdict' | 'detected_by' | 'metric' | 'reason' | 'remedy'>;
+type Found = Omit<Judgement, 'verdict' | 'detected_by' | 'metric' | 'reason' | 'remedy' | 'arm'>;
 type Said = Pick<Judgement, 'verdict' | 'reason'> & Partial<Pick<Judgement, 'detected_by' | 'metric' | 'remedy'>>;
 
 /** Failed requests before health is judged, where those of one key all go the same way. */
@@ -84,7 +88,8 @@ export function look(state: JudgeState, bench: Bench, context: LookContext): { r
   const lasting = breaches.filter((breach) => context.now - (violations[keyOf(breach)] ?? context.now) >= policy.violationMs);
   const found = findingsOf(state, bench, context, lasting);
   const said = decide(state, policy, context, found, lasting);
-  return { state: { ...state, violations }, judgement: { detected_by: null, metric: null, remedy: null, ...found, ...said } };
+  const named = context.arm === undefined ? said : { ...said, arm: context.arm, reason: `arm "${context.arm}": ${said.reason}` };
+  return { state: { ...state, violations }, judgement: { detected_by: null, metric: null, remedy: null, ...found, ...named } };
 }
 
 /** A service whose stable is slower than the decision matrix likes is in no incident: nobody asked for that limit. */

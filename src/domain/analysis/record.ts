@@ -2,6 +2,7 @@
 import { canonicalJson } from '../../base/json.ts';
 import type { Instant } from '../../base/time.ts';
 import type { AnalysisPolicy } from '../settings/policy.ts';
+import type { AbTestVerdict } from './ab-test.ts';
 import type { BlockRow, Grid, OpenBlock } from './block.ts';
 import { addClosed, benchOf, newJudge, startStep, type Bench, type JudgeState, type StepMark } from './judge.ts';
 import { look, type Judgement, type LookContext } from './look.ts';
@@ -35,6 +36,8 @@ export interface EvidenceRecord {
   readonly deployment_id: string;
   readonly settings_digest: string;
   readonly judgement: Judgement;
+  /** Of an A/B test: what its arms say of each other, `judgement` being about one of them. Absent elsewhere. */
+  readonly comparison?: AbTestVerdict;
   /** Fixed-horizon tests of the present step, which decide nothing. */
   readonly classical: ClassicalReport;
   readonly policy: AnalysisPolicy;
@@ -45,7 +48,7 @@ export interface EvidenceRecord {
 
 export type EvidenceSource = Pick<
   EvidenceRecord,
-  'code_version' | 'service' | 'deployment_id' | 'settings_digest' | 'judgement' | 'policy' | 'moment' | 'blocks'
+  'code_version' | 'service' | 'deployment_id' | 'settings_digest' | 'judgement' | 'comparison' | 'policy' | 'moment' | 'blocks'
 >;
 
 export function recordEvidence(source: EvidenceSource): EvidenceRecord {

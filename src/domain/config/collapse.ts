@@ -10,13 +10,18 @@ export function collapse(config: LlmConfig): LlmConfig {
   const { deployment_strategy: strategy } = config;
   if (strategy?.green === undefined) return config;
   const { blue: _blue, green, ...rest } = strategy;
-  const llm = mergePatch(config.llm ?? {}, green) as NonNullable<LlmConfig['llm']>;
-  // A default route that goes on to name the old model would leave green's without effect.
+  return { ...mergeVariant(config, green), deployment_strategy: rest };
+}
+
+/** `variant` merged (RFC 7396) onto `llm`. */
+export function mergeVariant(config: LlmConfig, variant: Variant): LlmConfig {
+  const llm = mergePatch(config.llm ?? {}, variant) as NonNullable<LlmConfig['llm']>;
+  // A default route that goes on to name the old model would leave the variant's without effect.
   const routing =
-    config.routing?.default_model === undefined || green.model === undefined
+    config.routing?.default_model === undefined || variant.model === undefined
       ? {}
-      : { routing: { ...config.routing, default_model: green.model } };
-  return { ...config, llm, ...routing, deployment_strategy: rest };
+      : { routing: { ...config.routing, default_model: variant.model } };
+  return { ...config, llm, ...routing };
 }
 
 /** The RFC 7396 patch that turns the file of `config` into that of its collapsed form, without any one-off strategy. */

@@ -2,6 +2,7 @@
 import { sha256Hex } from '../../base/hash.ts';
 import { canonicalJson, isObject } from '../../base/json.ts';
 import type { AssignmentServedModel, LlmConfig, ModelCatalogue } from '../../generated/types.ts';
+import { armsOf } from './arms.ts';
 import { collapse } from './collapse.ts';
 import { reachableModels, servedModel } from './serving.ts';
 
@@ -12,6 +13,16 @@ import { reachableModels, servedModel } from './serving.ts';
  * Form: `sha256:` and 64 hexadecimal digits.
  */
 export function digestOf(written: LlmConfig, catalogue: ModelCatalogue): string {
+  return written.variants === undefined ? digestOfOne(written, catalogue) : digestOfTest(written, catalogue);
+}
+
+/** Of a test: what its arms serve, their names and shares, and how they are compared. */
+function digestOfTest(written: LlmConfig, catalogue: ModelCatalogue): string {
+  const arms = armsOf(written).map(({ name, share, config }) => ({ name, share, digest: digestOfOne(config, catalogue) }));
+  return `sha256:${sha256Hex(canonicalJson({ arms, ab_test: written.ab_test ?? {} }))}`;
+}
+
+function digestOfOne(written: LlmConfig, catalogue: ModelCatalogue): string {
   const config = collapse(written);
   const { metadata: _metadata, deployment_strategy: _strategy, version: _version, ...rest } = config;
   const serves = { ...rest, ...withoutAlerts(rest) };

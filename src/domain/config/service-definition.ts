@@ -4,10 +4,12 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import type { AssignmentServing, LlmConfig, ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import { classify, type Choice } from '../planning/classify.ts';
+import { planAbTest } from '../planning/ab-test-plan.ts';
 import { planRollout, type Plan } from '../planning/plan.ts';
 import { checkSafety, safetyProblems, type SafetyFinding } from '../safety/checks.ts';
 import { withTargets, type Targets } from '../settings/resolve-policy.ts';
 import { misplacedKeys, resolveRolloutSettings, type RolloutSettings } from '../settings/resolve.ts';
+import { armProblems, armsOf, type Arm } from './arms.ts';
 import { collapse, variantProblems } from './collapse.ts';
 import { catalogueProblems, compatibilityProblems } from './compatibility.ts';
 import { digestOf } from './digest.ts';
@@ -19,11 +21,19 @@ export interface ServiceDefinition {
   readonly service: string;
   readonly config: LlmConfig;
   readonly digest: string;
+  /** Of a test of variants: its first arm's. */
   readonly serving: AssignmentServing;
+  /** Of a test of variants; empty otherwise. */
+  readonly arms: readonly DefinedArm[];
   readonly settings: RolloutSettings;
   /** What its safety checks expect. */
   readonly safety: readonly SafetyFinding[];
   readonly plan: Plan;
+}
+
+export interface DefinedArm extends Arm {
+  readonly digest: string;
+  readonly serving: AssignmentServing;
 }
 
 export interface SettingsInForce {
@@ -52,18 +62,23 @@ export function defineService(
 ): Result<ServiceDefinition, readonly Problem[]> {
   const oneOff = oneOffOf(config.value, before);
   const meant = collapse(config.value);
+  const arms = armsOf(config.value).map((arm) => ({ ...arm, digest: digestOf(arm.config, catalogue) }));
   const resolved = resolveRolloutSettings({ ...settings, oneOff, choice: stable === null ? null : choose(stable, meant) });
-  const safety = resolved.ok ? checkSafety(resolved.value.gates.safetyChecks, { before: stable, after: config.value, catalogue }) : [];
+  const tried = arms.length === 0 ? [config.value] : arms.map((arm) => arm.config);
+  const safety = resolved.ok
+    ? worstOf(tried.map((after) => checkSafety(resolved.value.gates.safetyChecks, { before: stable, after, catalogue })))
+    : [];
   const compared = oneOff === undefined ? null : stable;
-  const plan = resolved.ok ? planRollout({ ...resolved.value, policy: withTargets(resolved.value.policy, targetsOf(meant)) }) : null;
+  const plan = resolved.ok ? planOf(resolved.value, config.value, arms) : null;
   const problems = [
     ...locate(
       [
-        ...compatibilityProblems(meant, catalogue),
+        ...armProblems(config.value),
+        ...sameArmProblems(arms),
+        ...servingProblems(meant, arms, plan, catalogue),
         ...folderProblems(service, meant),
         ...variantProblems(config.value, compared),
         ...safetyProblems(safety),
-        ...capProblems(plan, meant, catalogue),
       ],
       config,
     ),
@@ -74,10 +89,51 @@ export function defineService(
     service,
     config: meant,
     digest: digestOf(meant, catalogue),
-    serving: resolveServing(meant, catalogue),
+    serving: resolveServing(arms[0]?.config ?? meant, catalogue),
+    arms: arms.map((arm) => ({ ...arm, serving: resolveServing(arm.config, catalogue) })),
     settings: resolved.value,
     safety,
     plan,
+  });
+}
+
+/** Whether what is meant can be served: the configuration, or each of its arms. */
+function servingProblems(meant: LlmConfig, arms: readonly Arm[], plan: Plan | null, catalogue: ModelCatalogue): readonly Problem[] {
+  const ofOne = (one: LlmConfig): readonly Problem[] => [...compatibilityProblems(one, catalogue), ...capProblems(plan, one, catalogue)];
+  return arms.length === 0 ? ofOne(meant) : arms.flatMap((arm, index) => inVariant(ofOne(arm.config), arm.name, index));
+}
+
+function planOf(settings: RolloutSettings, config: LlmConfig, arms: readonly (Arm & { readonly digest: string })[]): Plan {
+  const own = { ...settings, policy: withTargets(settings.policy, targetsOf(config)) };
+  return config.ab_test === undefined || arms.length === 0 ? planRollout(own) : planAbTest(own, config.ab_test, arms);
+}
+
+/** Of each check what is expected of the arm that does worst. */
+function worstOf(findings: readonly (readonly SafetyFinding[])[]): readonly SafetyFinding[] {
+  const [first = [], ...others] = findings;
+  return first.map((finding, index) =>
+    others.reduce((worst, other) => {
+      const candidate = other[index] ?? worst;
+      return (candidate.expected ?? -Infinity) > (worst.expected ?? -Infinity) ? candidate : worst;
+    }, finding),
+  );
+}
+
+function inVariant(problems: readonly Problem[], name: string, index: number): readonly Problem[] {
+  return problems.map((problem) => ({ ...problem, path: `/variants/${index}`, message: `Variant "${name}": ${problem.message}` }));
+}
+
+function sameArmProblems(arms: readonly (Arm & { readonly digest: string })[]): readonly Problem[] {
+  return arms.flatMap(({ name, digest }, index) => {
+    const twin = arms.slice(0, index).find((other) => other.digest === digest);
+    if (twin === undefined) return [];
+    return [
+      {
+        code: 'plan' as const,
+        path: `/variants/${index}`,
+        message: `"${name}" serves the same as "${twin.name}"; there is nothing to compare.`,
+      },
+    ];
   });
 }
 

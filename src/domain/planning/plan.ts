@@ -6,12 +6,13 @@ import type { AnalysisPolicy } from '../settings/policy.ts';
 import type { RecoveryPolicy } from '../settings/recovery.ts';
 import type { RolloutSettings, Split } from '../settings/resolve.ts';
 import type { Strategy } from '../settings/strategies.ts';
+import type { AbTestPlan } from './ab-test-plan.ts';
 import type { Choice } from './classify.ts';
 import { analyse, batch, mirror, pause, shift, type Step } from './step.ts';
 
 export interface Plan {
   /** `first`: nothing to compare with. `fast-path`: back to what was promoted not long ago. */
-  readonly kind: Strategy | 'first' | 'fast-path';
+  readonly kind: Strategy | 'ab-test' | 'first' | 'fast-path';
   /** Why the planner chose the strategy; null: a person did. */
   readonly choice: Choice | null;
   /** Empty: promoted at once. */
@@ -26,6 +27,8 @@ export interface Plan {
   readonly watchMs: number;
   /** Gateways that may be away while it goes over the fleet; null: it does not. */
   readonly maxUnavailable: number | null;
+  /** Null: it has one configuration to try, not several. */
+  readonly abTest: AbTestPlan | null;
   /** Names the settings that were frozen. */
   readonly settingsDigest: string;
 }
@@ -45,6 +48,7 @@ export function planRollout(settings: RolloutSettings): Plan {
     recovery: settings.recovery,
     watchMs: strategies.watchMs,
     maxUnavailable: strategy === 'rolling' ? strategies.rolling.maxUnavailable : null,
+    abTest: null,
     settingsDigest: `sha256:${sha256Hex(canonicalJson(settings))}`,
   };
 }
@@ -96,7 +100,7 @@ function besides({ gates, strategy, strategies: of }: RolloutSettings): number {
 
 /** The same plan without steps, for revisions that no canary can be run for. */
 export function withoutSteps(plan: Plan, kind: 'first' | 'fast-path'): Plan {
-  return { ...plan, kind, steps: [] };
+  return { ...plan, kind, steps: [], abTest: null };
 }
 
 /** Least time from the first step to promotion, in milliseconds. */

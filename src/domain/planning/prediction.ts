@@ -64,7 +64,7 @@ function waiting({ weight, holdMs }: Step): StepPrediction {
 function predictStep(step: Step, policy: AnalysisPolicy, traffic: Traffic, gathered: Gathered): StepPrediction {
   const { holdMs, kind } = step;
   const weight = trialShare(step);
-  if (kind === 'pause' || kind === 'hold') return waiting(step);
+  if (kind !== 'analyse' && kind !== 'mirror') return waiting(step);
   const share = weight / 100;
   const perSecond = (traffic.requestsPerSecond ?? 0) * share;
   const samplesMs = timeFor(policy.minSampleSize, perSecond);

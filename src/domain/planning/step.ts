@@ -3,9 +3,10 @@
 export interface Step {
   /**
    * `analyse`: left when its time is over and the judge lets it pass. `mirror`: the same, on copies of stable's requests whose answers
-   * nobody gets. `hold`: left when its time is over, unless the judge finds it bad. `pause`: left when a person says so.
+   * nobody gets. `hold`: left when its time is over, unless the judge finds it bad. `pause`: left when a person says so. `compare`: several
+   * arms against each other and against stable; left when one of them has won.
    */
-  readonly kind: 'analyse' | 'mirror' | 'hold' | 'pause';
+  readonly kind: 'analyse' | 'mirror' | 'hold' | 'pause' | 'compare';
   /** Percent of the users' traffic on the canary, 0 to 100. */
   readonly weight: number;
   /** Least time; 0 for a pause. */
@@ -34,6 +35,11 @@ export function pause(weight: number): Step {
   return { kind: 'pause', weight, holdMs: 0, mirror: 0, maxCostUsd: null, fleet: null };
 }
 
+/** Arms that share `weight`, until one is proven to be the best or the time is over. */
+export function compare(weight: number, holdMs: number): Step {
+  return { ...analyse(weight, holdMs), kind: 'compare' };
+}
+
 /** A part of the gateways, wholly. */
 export function batch(percent: number, holdMs: number): Step {
   return { ...analyse(percent, holdMs), fleet: percent };
@@ -59,6 +65,8 @@ export function describeStep(step: Step): string {
       return `copies of ${step.mirror} %`;
     case 'pause':
       return `pause at ${step.weight} %`;
+    case 'compare':
+      return `A/B test at ${round(step.weight)} %`;
     case 'hold':
     case 'analyse':
       return step.fleet === null ? `${round(step.weight)} %` : `${round(step.fleet)} % of the gateways`;

@@ -3,7 +3,8 @@ import { assertNever } from '../../base/assert-never.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Command } from './event.ts';
-import { canaryWeight, currentStep, isQuarantined, type Phase, type ServiceState } from './state.ts';
+import { canaryWeight } from './shares.ts';
+import { currentStep, isQuarantined, type Deployment, type Phase, type ServiceState } from './state.ts';
 import { largestWeight } from './steps.ts';
 
 /** Null when the order can be followed. */
@@ -20,6 +21,7 @@ const verbs: Readonly<Record<Command['type'], string>> = {
   'rollback-requested': 'roll back',
   'promotion-requested': 'promote',
   'cutover-requested': 'cut over',
+  'winner-chosen': 'promote an arm of',
   'traffic-set': 'set the traffic of',
   'phase-extended': 'extend the step of',
   'auto-rollback-paused': 'pause automatic rollback of',
@@ -85,7 +87,10 @@ function againstActive(state: ServiceState, command: ToActive, now: Instant): st
       return againstResume(state);
     case 'cutover-requested':
       return againstCutover(state);
+    case 'winner-chosen':
+      return againstWinner(state, command.arm);
     case 'promotion-requested':
+      return isUnderWay ? againstPromotion(active, command.full) : 'no step of it is under way';
     case 'phase-extended':
     case 'monitoring-restarted':
       return isUnderWay ? null : 'no step of it is under way';
@@ -100,6 +105,18 @@ function againstActive(state: ServiceState, command: ToActive, now: Instant): st
   }
 }
 
+/** What an A/B test promotes is one of its arms. */
+function againstPromotion(active: Deployment | null, isFull: boolean): string | null {
+  const asksForArm = active?.plan.abTest != null && (isFull || currentStep(active)?.kind === 'compare');
+  return asksForArm ? 'it is an A/B test; name the arm with `actuator ab-test-promote`' : null;
+}
+
+function againstWinner({ active }: ServiceState, arm: string): string | null {
+  const arms = active?.plan.abTest?.arms.map(({ name }) => name);
+  if (arms === undefined || currentStep(active)?.kind !== 'compare') return 'no A/B test of it compares now';
+  return arms.includes(arm) ? null : `there is no arm "${arm}", there is ${arms.join(', ')}`;
+}
+
 function againstArming({ active, watch }: ServiceState): string | null {
   if (active === null && watch === null) return 'nothing is under way or watched';
   const isArmed =
@@ -109,6 +126,9 @@ function againstArming({ active, watch }: ServiceState): string | null {
 
 function againstResume({ active }: ServiceState): string | null {
   if (active?.phase.name !== 'paused') return 'only a paused deployment can be resumed';
+  if (active.phase.reason === 'winner') return 'its test has a winner; promote it with `actuator ab-test-promote`, or abort the test';
+  if (active.phase.reason === 'no-winner' && active.phase.heldMs >= (currentStep(active)?.holdMs ?? 0) + active.phase.extraHoldMs)
+    return 'its time is over; promote an arm with `actuator ab-test-promote`, extend it first with `actuator extend-phase`, or abort it';
   return active.phase.reason === 'mirror-budget'
     ? 'its copies have cost what they may; promote it to go on without more, or roll it back'
     : null;
@@ -175,8 +195,7 @@ function againstWeight(state: ServiceState, { percentage }: Extract<Command, { t
   if (active === null || step === null) return 'no step of it is under way';
   if (step.kind === 'mirror' || step.kind === 'pause') return 'no user is on the canary in this step';
   if (step.fleet !== null) return 'it goes over the gateways in batches, which have no weight';
-  if (active.phase.name === 'paused' && active.phase.weight === 0)
-    return 'its traffic was taken away because of an incident; resume it first';
+  if (active.phase.name === 'paused' && active.phase.weight === 0) return 'its traffic was taken away; resume it first';
   const most = largestWeight(active);
   return percentage > most ? `its plan never gives the canary more than ${most} %` : null;
 }

@@ -1,10 +1,12 @@
 /** What people order. `commandProblem` says beforehand whether an order makes sense; one that does not changes nothing. */
 import { assertNever } from '../../base/assert-never.ts';
 import { formatDuration, type Instant } from '../../base/time.ts';
+import { promoteArm } from './arms.ts';
 import { commandProblem } from './command-problems.ts';
 import type { Command, ServiceEvent } from './event.ts';
 import { pause, resume } from './pausing.ts';
-import { canaryWeight, type Deployment, type ServiceState } from './state.ts';
+import { canaryWeight } from './shares.ts';
+import type { Deployment, ServiceState } from './state.ts';
 import { advance, setWeight } from './steps.ts';
 import { endForAnother } from './recovering.ts';
 import {
@@ -27,6 +29,7 @@ const commands = new Set<ServiceEvent['type']>([
   'rollback-requested',
   'promotion-requested',
   'cutover-requested',
+  'winner-chosen',
   'traffic-set',
   'phase-extended',
   'auto-rollback-paused',
@@ -74,6 +77,8 @@ function toActive(state: ServiceState, active: Deployment, command: ToActive, no
         : resume(state, overrule(active), now);
     case 'cutover-requested':
       return advance(state, active, now);
+    case 'winner-chosen':
+      return promoteArm(state, active, command.arm, command.comparison, now);
     case 'promotion-requested':
       return command.full ? promote(state, active, now) : advance(state, overrule(active), now);
     case 'traffic-set':

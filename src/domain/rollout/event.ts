@@ -1,6 +1,7 @@
 /** What can happen to a service. Past tense: an event is a fact; whether it changes anything is the reducer's business. */
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
+import type { AbTestVerdict } from '../analysis/ab-test.ts';
 import type { Judgement } from '../analysis/look.ts';
 import type { Moment } from '../analysis/record.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -33,7 +34,16 @@ export type ServiceEvent =
   | { readonly type: 'applied'; readonly generation: number }
   | { readonly type: 'gateway-refused'; readonly generation: number; readonly gateway: string; readonly problems: readonly string[] }
   /** `arrivedAt`: when the measurements that decided it arrived. `moment`: what the verdict can be recomputed from, with the blocks before it. */
-  | { readonly type: 'judged'; readonly judgement: Judgement; readonly arrivedAt: Instant; readonly moment: Moment }
+  | {
+      readonly type: 'judged';
+      readonly judgement: Judgement;
+      readonly arrivedAt: Instant;
+      readonly moment: Moment;
+      /** Of an A/B test that compares; absent elsewhere. */
+      readonly comparison?: AbTestVerdict;
+    }
+  /** Shares of the arms of an A/B test for what comes next, in the order of the plan. */
+  | { readonly type: 'arms-allocated'; readonly shares: readonly number[] }
   /** Stable, in its watch, is beyond the critical bound. */
   | { readonly type: 'watch-failed'; readonly judgement: Judgement; readonly arrivedAt: Instant }
   | { readonly type: 'woken' }
@@ -64,6 +74,8 @@ export type Order =
   /** To the next step, or to the end. */
   | { readonly type: 'promotion-requested'; readonly full: boolean }
   | { readonly type: 'cutover-requested' }
+  /** `comparison`: what the test had found when a person chose; null: nothing yet. */
+  | { readonly type: 'winner-chosen'; readonly arm: string; readonly comparison: AbTestVerdict | null }
   /** `pauses`: it waits at the new weight. */
   | { readonly type: 'traffic-set'; readonly percentage: number; readonly pauses: boolean }
   | { readonly type: 'phase-extended'; readonly byMs: number }

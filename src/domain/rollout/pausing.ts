@@ -1,7 +1,8 @@
 /** Into a pause and out of it. */
 import type { Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
-import { canaryWeight, currentStep, mirrorShare, type Deployment, type PauseReason, type Phase, type ServiceState } from './state.ts';
+import { canaryWeight, mirrorShare } from './shares.ts';
+import { currentStep, type Deployment, type PauseReason, type Phase, type ServiceState } from './state.ts';
 import { notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
 
 export interface PauseOrder {
@@ -12,13 +13,13 @@ export interface PauseOrder {
   readonly until?: Instant | null;
 }
 
-/** Weight stays as it is, but for an incident or a refusal, where it goes to 0. Pausing again for the same reason changes nothing. */
+/** Weight stays as it is, but for an incident, a refusal or a test without a winner, where it goes to 0. Pausing again for the same reason changes nothing. */
 export function pause(state: ServiceState, active: Deployment, order: PauseOrder, now: Instant): Transition {
   const { phase } = active;
   if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
   if (phase.name === 'paused' && isCovered(phase, order)) return unchanged(state);
   const before = canaryWeight(state);
-  const weight = order.reason === 'incident' || order.reason === 'refused' ? 0 : before;
+  const weight = takesTraffic.has(order.reason) ? 0 : before;
   // One that was paused already goes on with the same pause, for another reason.
   const { since, heldMs } = phase.name === 'paused' ? phase : { since: now, heldMs: now - phase.stepStartedAt };
   const judgedActive = { ...active, judgement: order.judgement ?? active.judgement };
@@ -42,9 +43,11 @@ export function pause(state: ServiceState, active: Deployment, order: PauseOrder
   return weight === before && mirrorShare(state) === 0 ? [next, [told]] : reassign(next, [told]);
 }
 
+const takesTraffic: ReadonlySet<PauseReason> = new Set(['incident', 'refused', 'no-winner']);
+
 /** What pauses it already is as strong as this. */
 function isCovered(phase: Extract<Phase, { name: 'paused' }>, order: PauseOrder): boolean {
-  const isEmpty = phase.weight === 0 && (phase.reason === 'incident' || phase.reason === 'refused');
+  const isEmpty = phase.weight === 0 && takesTraffic.has(phase.reason);
   return phase.reason === order.reason || isEmpty || order.reason === 'held-up';
 }
 
@@ -57,6 +60,8 @@ function severityOf(reason: PauseReason): 'info' | 'warning' | 'critical' {
     case 'low-traffic':
     case 'planned':
     case 'mirror-budget':
+    case 'winner':
+    case 'no-winner':
       return 'warning';
     default:
       return 'critical';

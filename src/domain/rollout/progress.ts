@@ -1,10 +1,12 @@
 /** Forward: what verdicts, time and gateways do to a deployment that is under way. */
 import { formatDuration, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
+import { allocated, compared } from './arms.ts';
 import type { Effect } from './effect.ts';
 import type { ServiceEvent } from './event.ts';
 import { pause, resume } from './pausing.ts';
-import { canaryWeight, currentStep, isOnTrial, isUntried, judgedShare, type Deployment, type ServiceState } from './state.ts';
+import { canaryWeight, judgedShare } from './shares.ts';
+import { currentStep, isOnTrial, isUntried, type Deployment, type ServiceState } from './state.ts';
 import { advance, holdIsOver, largestWeight, setWeight, start } from './steps.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
 
@@ -12,7 +14,16 @@ type ProgressEvent = Extract<
   ServiceEvent,
   {
     type:
-      'gates-checked' | 'slot-granted' | 'judged' | 'applied' | 'woken' | 'gateway-refused' | 'held-up' | 'released' | 'mirror-exhausted';
+      | 'gates-checked'
+      | 'slot-granted'
+      | 'judged'
+      | 'applied'
+      | 'woken'
+      | 'gateway-refused'
+      | 'held-up'
+      | 'released'
+      | 'mirror-exhausted'
+      | 'arms-allocated';
   }
 >;
 
@@ -27,7 +38,9 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
     case 'slot-granted':
       return granted(state, active, event, now);
     case 'judged':
-      return judged(state, active, event.judgement, now);
+      return judged(state, active, event, now);
+    case 'arms-allocated':
+      return allocated(state, active, event.shares);
     case 'woken':
       return woken(state, active, now);
     case 'applied':
@@ -68,22 +81,34 @@ function exhausted(state: ServiceState, active: Deployment, spentUsd: number, no
   return pause(state, active, { reason: 'mirror-budget', message, judgement: null }, now);
 }
 
-function judged(state: ServiceState, active: Deployment, judgement: Judgement, now: Instant): Transition {
+function judged(
+  state: ServiceState,
+  active: Deployment,
+  { judgement, comparison }: Pick<Extract<ProgressEvent, { type: 'judged' }>, 'judgement' | 'comparison'>,
+  now: Instant,
+): Transition {
   const { phase } = active;
   if (!isOnTrial(active)) return unchanged(state);
-  if (judgement.verdict === 'fail') return failed(state, active, judgement, now);
+  if (judgement.verdict === 'fail') return failed(state, withComparison(active, comparison), judgement, now);
   if (phase.name === 'rolling-back') return unchanged(state);
   if (judgement.verdict === 'incident') {
     return active.stableWasBreaching
       ? unchanged(state)
       : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
   }
-  // A look that was under way while the weight changed speaks of the weight before.
-  if (judgement.weight !== judgedShare(state)) return unchanged(state);
+  // A look that was under way while the weight changed speaks of the weight before. That of an arm is its own.
+  if (active.shares === null && judgement.weight !== judgedShare(state)) return unchanged(state);
   const [told, notices] = warn(active, judgement);
   if (phase.name !== 'progressing') return [told === active ? state : { ...state, active: told }, notices];
-  const [next, effects] = stepped(state, told, judgement, now);
+  const [next, effects] =
+    comparison !== undefined && judgement.verdict !== 'warn'
+      ? compared(state, told, comparison, now)
+      : stepped(state, told, judgement, now);
   return [next, [...effects, ...notices]];
+}
+
+function withComparison(active: Deployment, comparison: Deployment['comparison'] = active.comparison): Deployment {
+  return comparison === active.comparison ? active : { ...active, comparison };
 }
 
 /** Says each warning once. */
@@ -112,8 +137,7 @@ function stepped(state: ServiceState, active: Deployment, judgement: Judgement, 
   const { phase } = active;
   if (phase.name !== 'progressing') return unchanged(state);
   if (judgement.verdict === 'warn' && isNew(active, judgement)) return pauseForWarning(state, active, judgement, now);
-  // A step that only waits asks for nothing but that it does not fail.
-  const passed = judgement.verdict === 'pass' || currentStep(active)?.kind === 'hold';
+  const passed = meets(active, judgement);
   if (passed && holdIsOver(active, now)) return advance(state, { ...active, judgement }, now);
   const answer = judgement.remedy === 'weight' ? answerLowTraffic(state, active, judgement, now) : null;
   if (answer !== null) return answer;
@@ -123,10 +147,16 @@ function stepped(state: ServiceState, active: Deployment, judgement: Judgement, 
   return unchanged(withPhase(unmoved, { ...active, judgement }, { ...phase, passed }));
 }
 
+/** A step that only waits asks for nothing but that it does not fail; arms are left when one has won. */
+function meets(active: Deployment, { verdict }: Judgement): boolean {
+  const kind = currentStep(active)?.kind;
+  return kind === 'hold' || (kind !== 'compare' && verdict === 'pass');
+}
+
 /** Its share is a weight that can be raised, not copies, and not gateways. */
 function isWeighed(active: Deployment): boolean {
   const step = currentStep(active);
-  return step !== null && step.kind !== 'mirror' && step.fleet === null;
+  return step !== null && step.kind !== 'mirror' && step.kind !== 'compare' && step.fleet === null;
 }
 
 /** The hold is over and samples are missing. Null: wait for them. */
@@ -192,8 +222,8 @@ function applied(state: ServiceState, active: Deployment, generation: number, no
   if (active.phase.name !== 'promoting' || generation < state.generation) return unchanged(state);
   const [next, effects] = finish(state, active, { phase: 'completed', reason: completionReason(active) }, now);
   // What was only said for this rollout leaves the file: the branch then says what is served, and no more.
-  const collapse =
-    active.plan.kind === 'blue-green' ? [{ kind: 'write-config', deploymentId: active.id, revision: active.revision } as const] : [];
+  const isOneOff = active.plan.kind === 'blue-green' || active.plan.kind === 'ab-test';
+  const collapse = isOneOff ? [{ kind: 'write-config', deploymentId: active.id, revision: active.revision } as const] : [];
   return [next, [...effects, ...collapse]];
 }
 
@@ -203,6 +233,12 @@ function completionReason(active: Deployment): string {
       return 'back on a revision that was promoted not long ago';
     case 'first':
       return 'first revision of the service';
+    case 'ab-test': {
+      const { arm = '' } = active.revision;
+      return active.comparison?.winner === arm
+        ? `promoted "${arm}", the winner of its A/B test`
+        : `promoted "${arm}", which a person chose`;
+    }
     default:
       return active.plan.steps.length === 0 ? 'promoted at once' : `promoted after ${active.plan.steps.length} steps`;
   }

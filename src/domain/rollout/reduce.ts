@@ -26,6 +26,7 @@ export function reduce(state: ServiceState, event: ServiceEvent, now: Instant): 
     case 'held-up':
     case 'released':
     case 'mirror-exhausted':
+    case 'arms-allocated':
       return reduceProgress(state, event, now);
     case 'applied':
       return state.active?.phase.name === 'rolling-back' ? reduceRollingBack(state, event, now) : reduceProgress(state, event, now);

@@ -4,7 +4,7 @@ import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { cutRecoveryShort } from './recovering.ts';
-import { isQuarantined, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { isAskedForBy, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
 type SeenEvent = Extract<ServiceEvent, { type: 'revision-seen' | 'revision-rejected' | 'service-removed' }>;
@@ -23,9 +23,8 @@ export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant):
 
 /** Nothing is tried beside what is still being watched: its end is brought forward, unless the branch has nothing new to say. */
 function whileRecovering(seen: ServiceState, active: Deployment, event: RevisionSeen, now: Instant): Transition {
-  const { digest } = event.revision;
-  if (digest === seen.stable?.digest) return unchanged({ ...seen, waiting: null });
-  if (isQuarantined(seen, digest)) return refuseQuarantined(seen, event, now);
+  if (isAskedForBy(seen.stable, event.revision.digest)) return unchanged({ ...seen, waiting: null });
+  if (quarantineOf(seen, event) !== undefined) return refuseQuarantined(seen, event, now);
   return cutRecoveryShort({ ...seen, waiting: candidateOf(event) }, active, now);
 }
 
@@ -36,9 +35,9 @@ function candidateOf({ deploymentId, revision, plan, author }: RevisionSeen): Ca
 function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transition {
   const { revision } = event;
   const state = seen;
-  if (revision.digest === state.active?.revision.digest) return activeAgain(seen, state.active, event);
-  if (revision.digest === state.stable?.digest) return stableAgain(seen, event, now);
-  if (isQuarantined(state, revision.digest)) return refuseQuarantined(seen, event, now);
+  if (state.active !== null && isAskedForBy(state.active.revision, revision.digest)) return activeAgain(seen, state.active, event);
+  if (isAskedForBy(state.stable, revision.digest)) return stableAgain(seen, event, now);
+  if (quarantineOf(state, event) !== undefined) return refuseQuarantined(seen, event, now);
   return wanted(seen, event, now);
 }
 

@@ -7,7 +7,8 @@ import { shortDigest } from '../config/digest.ts';
 import { describeStep } from '../planning/step.ts';
 import { isCommand } from './commands.ts';
 import type { Command, ServiceEvent } from './event.ts';
-import { canaryWeight, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
+import { canaryWeight } from './shares.ts';
+import { isAskedForBy, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
 import { nameOfStep } from './steps.ts';
 
 /** Without the service's name, which stands before it. */
@@ -68,7 +69,7 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
     case 'revision-seen':
       return describeSeen(event, after);
     case 'revision-rejected':
-      return `rejected ${event.commit.slice(0, 12)}: ${event.problems[0] === undefined ? 'not valid' : formatProblem(event.problems[0])}`;
+      return `rejected ${event.commit.slice(0, 12)}: ${event.problems.map(formatProblem)[0] ?? 'not valid'}`;
     case 'service-removed':
       return 'orphaned, its folder is gone from the branch; it goes on serving stable';
     case 'gateway-refused':
@@ -82,9 +83,9 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
     case 'catalogue-changed':
       return 'reassigned, the catalogue changed';
     case 'gates-checked':
-      return event.waitsFor.length === 0
-        ? `${after.active?.id ?? ''} waits for nothing more`
-        : `${after.active?.id ?? ''} waits: ${event.waitsFor.join('; ')}`;
+      return `${after.active?.id ?? ''} waits${event.waitsFor.length === 0 ? ' for nothing more' : `: ${event.waitsFor.join('; ')}`}`;
+    case 'arms-allocated':
+      return `${after.active?.id ?? ''} divides its traffic anew: ${describeShares(after.active)}`;
     case 'recovery-judged':
       return `${after.active?.id ?? ''} goes further back, ${event.reason}`;
     case 'slot-granted':
@@ -100,6 +101,11 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
   }
 }
 
+function describeShares(active: Deployment | null): string {
+  const arms = active?.plan.abTest?.arms ?? [];
+  return arms.map(({ name }, index) => `${name} ${Math.round(1000 * (active?.shares?.[index] ?? 0)) / 10} %`).join(', ');
+}
+
 /** Who has done what, and why. */
 function describeCommand(before: ServiceState, command: Command, after: ServiceState): string {
   const { reason, actor } = command;
@@ -111,6 +117,8 @@ function describeCommand(before: ServiceState, command: Command, after: ServiceS
     case 'promotion-requested':
     case 'cutover-requested':
       return describePhase(before, after);
+    case 'winner-chosen':
+      return `${actor} chose "${command.arm}" of ${id}, ${reason}`;
     case 'traffic-set':
       return `${actor} set ${id} to ${command.percentage} %, ${reason}`;
     case 'phase-extended':
@@ -141,7 +149,7 @@ function describeCommand(before: ServiceState, command: Command, after: ServiceS
 function describeSeen(event: Extract<ServiceEvent, { type: 'revision-seen' }>, after: ServiceState): string {
   const commit = event.revision.commit.slice(0, 12);
   if (after.waiting?.revision.commit === event.revision.commit) return `saw ${commit}, it waits for ${after.active?.id ?? ''}`;
-  return `saw ${commit}, nothing to do: its content is ${event.revision.digest === after.stable?.digest ? 'stable' : 'on its way'}`;
+  return `saw ${commit}, nothing to do: its content is ${isAskedForBy(after.stable, event.revision.digest) ? 'stable' : 'on its way'}`;
 }
 
 function describePhase(before: ServiceState, after: ServiceState): string {
@@ -156,7 +164,7 @@ function describePhase(before: ServiceState, after: ServiceState): string {
     case 'paused':
       return `paused ${active.id}, ${phase.message}`;
     case 'promoting':
-      return `promoting ${active.id}`;
+      return `promoting ${active.id}${describeArm(active)}`;
     case 'recovering':
       return `${active.id} is back on stable, recovery is being watched`;
     case 'rolling-back':
@@ -165,6 +173,11 @@ function describePhase(before: ServiceState, after: ServiceState): string {
     default:
       return assertNever(phase);
   }
+}
+
+function describeArm(active: Deployment): string {
+  const { arm } = active.revision;
+  return arm === undefined ? '' : `, arm "${arm}": ${active.comparison?.reason ?? ''}`;
 }
 
 function describeProgress(before: ServiceState, active: Deployment, step: number, passed: boolean): string {

@@ -2,13 +2,18 @@
 import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
+import type { AbTestVerdict } from '../analysis/ab-test.ts';
 import type { Plan } from '../planning/plan.ts';
-import { trialShare, type Step } from '../planning/step.ts';
+import type { Step } from '../planning/step.ts';
 
 export interface Revision {
   /** The commit that brought the digest. */
   readonly commit: string;
   readonly digest: string;
+  /** Digest of the A/B test that this arm has won: the commit's file may still hold the test. Absent for everything else. */
+  readonly wonTest?: string;
+  /** Its name in that test. */
+  readonly arm?: string;
 }
 
 export interface PromotedRevision extends Revision {
@@ -36,6 +41,10 @@ export type PauseReason =
   | 'planned'
   /** Copies have cost what they may. */
   | 'mirror-budget'
+  /** An A/B test has its winner, and a person promotes it. */
+  | 'winner'
+  /** An A/B test is over without one. */
+  | 'no-winner'
   /** The world around it: a window has closed, gateways are away. Goes on by itself when that is over. */
   | 'held-up';
 
@@ -55,7 +64,7 @@ export type Phase =
   | {
       readonly name: 'paused';
       readonly step: number;
-      /** Weight while paused: that of the step, or 0 in an incident. */
+      /** Weight while paused: that of the step, or 0 in an incident and after a test without a winner. */
       readonly weight: number;
       readonly reason: PauseReason;
       readonly message: string;
@@ -136,6 +145,10 @@ export interface Deployment {
   readonly autoRollbackPausedUntil: Instant | null;
   /** Gateways in the order in which they go over; null: the fleet is not divided. */
   readonly fleet: readonly string[] | null;
+  /** Of the arms of an A/B test, in the order of the plan; they add up to 1. Null: it has no arms. */
+  readonly shares: readonly number[] | null;
+  /** What the A/B test found when it was decided; null before, and without one. */
+  readonly comparison: AbTestVerdict | null;
   /** Makes the split draw anew; counts a person's orders to rebalance. */
   readonly resalted: number;
   /** When a person made the judge begin anew; null: never. */
@@ -160,6 +173,8 @@ export interface FinishedDeployment {
   readonly finishedAt: Instant;
   readonly revertCommit: string | null;
   readonly judgement: Judgement | null;
+  /** Of an A/B test; null where nothing was compared. */
+  readonly comparison: AbTestVerdict | null;
 }
 
 /** A revision that waits for the active deployment to get out of the way. */
@@ -250,38 +265,6 @@ export function currentStep(active: Deployment | null): Step | null {
   return active.plan.steps[active.phase.step] ?? null;
 }
 
-/** Percent of the users' traffic that the active deployment has now. */
-export function canaryWeight({ active }: Pick<ServiceState, 'active'>): number {
-  const phase = active?.phase;
-  switch (phase?.name) {
-    case 'progressing':
-      return phase.setTo ?? currentStep(active)?.weight ?? 0;
-    case 'paused':
-    case 'rolling-back':
-      return phase.weight;
-    default:
-      return 0;
-  }
-}
-
-/** Percent of stable's requests that are copied to the canary now. */
-export function mirrorShare({ active }: Pick<ServiceState, 'active'>): number {
-  return active?.phase.name === 'progressing' ? (currentStep(active)?.mirror ?? 0) : 0;
-}
-
-/** Percent of the traffic that the canary is judged on: its weight, or what is copied to it. */
-export function judgedShare(state: Pick<ServiceState, 'active'>): number {
-  const step = currentStep(state.active);
-  return step?.kind === 'mirror' ? trialShare(step) : canaryWeight(state);
-}
-
-/** Gateways that serve the canary and nothing else; null: each serves by the weights. */
-export function fleetShare({ active }: Pick<ServiceState, 'active'>): readonly string[] | null {
-  const step = currentStep(active);
-  if (active?.fleet == null || step === null || step.fleet === null || canaryWeight({ active }) === 0) return null;
-  return active.fleet.slice(0, Math.max(1, Math.round((active.fleet.length * step.fleet) / 100)));
-}
-
 /** Promoted without a gateway ever having served it, so that a refusal can still stop it. */
 export function isUntried({ plan }: Deployment): boolean {
   return plan.kind !== 'fast-path' && plan.steps.length === 0;
@@ -303,28 +286,21 @@ export function isQuarantined(state: ServiceState, digest: string): boolean {
   return state.quarantine.some((entry) => entry.digest === digest);
 }
 
+/** What keeps a candidate out: its own content, or that of an arm. */
+export function quarantineOf(state: ServiceState, { revision, plan }: Pick<Candidate, 'revision' | 'plan'>): QuarantinedDigest | undefined {
+  const digests = [revision.digest, ...(plan.abTest?.arms ?? []).map(({ digest }) => digest)];
+  return state.quarantine.find((entry) => digests.includes(entry.digest));
+}
+
 /** Promoted within the window: approved content that needs no canary to come back to. */
 export function isWithinRollbackWindow(state: ServiceState, digest: string, now: Instant): boolean {
   const windowMs = 7 * 24 * 3_600_000;
   return state.promoted.slice(0, 4).some((entry) => entry.digest === digest && entry.promotedAt > now - windowMs);
 }
 
-export interface AssignedVariant {
-  readonly name: 'canary' | 'stable';
-  readonly weight: number;
-  readonly revision: Revision;
-}
-
-/** What the gateways must serve, canary first. Empty before the first promotion. A canary that only gets copies has the weight 0. */
-export function assignedVariants(state: ServiceState): readonly AssignedVariant[] {
-  const { active, stable } = state;
-  if (stable === null) return [];
-  const weight = canaryWeight(state);
-  if (active === null || (weight === 0 && mirrorShare(state) === 0)) return [{ name: 'stable', weight: 100, revision: stable }];
-  return [
-    { name: 'canary', weight, revision: active.revision },
-    { name: 'stable', weight: 100 - weight, revision: stable },
-  ];
+/** Whether the file with this digest asks for what the revision serves: it holds it, or the test that the revision has won. */
+export function isAskedForBy(revision: Revision | null | undefined, digest: string | null): boolean {
+  return revision != null && digest !== null && (revision.digest === digest || revision.wonTest === digest);
 }
 
 /** Time that the present step lasts at least. */

@@ -2,7 +2,8 @@
 import type { Instant } from '../../base/time.ts';
 import { describeStep } from '../planning/step.ts';
 import { pausedAtStep } from './pausing.ts';
-import { canaryWeight, currentStep, holdOf, mirrorShare, type Deployment, type ServiceState } from './state.ts';
+import { canaryWeight, mirrorShare } from './shares.ts';
+import { currentStep, holdOf, type Deployment, type ServiceState } from './state.ts';
 import { promote, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
 
 export function start(state: ServiceState, active: Deployment, now: Instant): Transition {

@@ -3,10 +3,11 @@ import type { Instant } from '../../base/time.ts';
 import type { Judgement } from '../analysis/look.ts';
 import { withoutSteps, type Plan } from '../planning/plan.ts';
 import type { Effect } from './effect.ts';
+import { canaryWeight } from './shares.ts';
 import {
-  canaryWeight,
-  isQuarantined,
+  isAskedForBy,
   isWithinRollbackWindow,
+  quarantineOf,
   type Candidate,
   type Deployment,
   type FinishedDeployment,
@@ -54,8 +55,8 @@ export function nextInLine(state: ServiceState, now: Instant): Transition {
   if (waiting === null) return unchanged(state);
   const idle = { ...state, waiting: null };
   // What is stable or in quarantine may have changed while it waited.
-  if (waiting.revision.digest === state.stable?.digest) return unchanged(idle);
-  if (isQuarantined(state, waiting.revision.digest)) {
+  if (isAskedForBy(state.stable, waiting.revision.digest)) return unchanged(idle);
+  if (quarantineOf(state, waiting) !== undefined) {
     // What has just ended stays the last one: its end must not be lost for one that never began.
     const [refused, effects] = refuseQuarantined(idle, waiting, now);
     return [{ ...refused, last: state.last }, effects];
@@ -64,9 +65,13 @@ export function nextInLine(state: ServiceState, now: Instant): Transition {
 }
 
 /** Content that we rolled back is not tried again, whoever brings it. */
-export function refuseQuarantined(state: ServiceState, candidate: Pick<Candidate, 'deploymentId' | 'revision'>, now: Instant): Transition {
-  const { digest, commit } = candidate.revision;
-  const entry = state.quarantine.find((other) => other.digest === digest);
+export function refuseQuarantined(
+  state: ServiceState,
+  candidate: Pick<Candidate, 'deploymentId' | 'revision' | 'plan'>,
+  now: Instant,
+): Transition {
+  const { commit } = candidate.revision;
+  const entry = quarantineOf(state, candidate);
   const message = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
   const last = refusal(state, candidate, message, now);
   const rejection = { commit, problems: [{ code: 'conflict', message }], at: now } as const;
@@ -94,6 +99,7 @@ export function refusal(
     finishedAt: now,
     revertCommit: null,
     judgement: null,
+    comparison: null,
   };
 }
 
@@ -101,18 +107,20 @@ export function refusal(
 export function begin(state: ServiceState, candidate: Candidate, now: Instant): Transition {
   const digest = candidate.revision.digest;
   const attempt = (state.attempts[digest] ?? 0) + 1;
+  const plan = planFor(state, candidate, now);
   const deployment: Deployment = {
     id: candidate.deploymentId,
     revision: candidate.revision,
     base: state.stable,
     attempt,
-    plan: planFor(state, candidate, now),
+    plan,
     createdAt: now,
     startedAt: null,
     stableWasBreaching: false,
     stableErrorRate: null,
     phase: { name: 'pending', waitsFor: [] },
     ...nothingOrdered,
+    shares: plan.abTest?.settings.weights ?? null,
     author: candidate.author,
     judgement: null,
   };
@@ -127,6 +135,8 @@ const nothingOrdered = {
   approvals: [],
   autoRollbackPausedUntil: null,
   fleet: null,
+  shares: null,
+  comparison: null,
   resalted: 0,
   monitoringSince: null,
   warned: [],
@@ -178,6 +188,7 @@ export function finish(
     finishedAt: now,
     revertCommit: outcome.revertCommit ?? null,
     judgement: deployment.judgement,
+    comparison: deployment.comparison,
   };
   const severity = outcome.phase === 'completed' || outcome.phase === 'superseded' ? 'info' : 'warning';
   const [next, effects] = nextInLine({ ...state, active: null, last: finished }, now);
@@ -203,10 +214,7 @@ export interface RollbackOrder {
 
 /** Traffic back to stable, and where we decided it, quarantine in the same transition. */
 export function rollBack(state: ServiceState, deployment: Deployment, order: RollbackOrder, now: Instant): Transition {
-  const entry = { digest: deployment.revision.digest, deploymentId: deployment.id, reason: order.reason, at: now };
-  const quarantine = isByUs(order)
-    ? [entry, ...state.quarantine.filter((other) => other.digest !== entry.digest)].slice(0, quarantineKept)
-    : state.quarantine;
+  const quarantine = isByUs(order) ? quarantined(state, deployment, order, now) : state.quarantine;
   // A first deployment that is taken back has nothing that main could be reverted to.
   const progress: RevertProgress = deployment.base === null ? { kind: 'not-needed' } : order.revert;
   const phase = {
@@ -231,6 +239,21 @@ export function rollBack(state: ServiceState, deployment: Deployment, order: Rol
     ...revert,
     notice(deployment, 'rolling-back', isByJudge(order) ? 'critical' : 'warning', message, order.channels),
   ]);
+}
+
+/** The content itself; of an A/B test also the arm that failed, and of an arm also the test that it had won. */
+function quarantined(
+  { quarantine, stable }: ServiceState,
+  { id: deploymentId, revision, plan, shares }: Deployment,
+  { reason, judgement }: RollbackOrder,
+  now: Instant,
+): ServiceState['quarantine'] {
+  const failed = shares === null ? undefined : plan.abTest?.arms.find(({ name }) => name === judgement?.arm)?.digest;
+  const digests = [revision.digest, revision.wonTest, failed === stable?.digest ? undefined : failed].filter(
+    (digest) => digest !== undefined,
+  );
+  const entries = digests.map((digest) => ({ digest, deploymentId, reason, at: now }));
+  return [...entries, ...quarantine.filter((other) => !digests.includes(other.digest))].slice(0, quarantineKept);
 }
 
 /** What a person took back in Git may be tried again as it is; what we took back may not. */

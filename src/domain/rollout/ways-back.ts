@@ -1,7 +1,7 @@
 /** Backward: traffic and branch go back, at once or little by little; and the watch after a promotion. */
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import type { Deployment, Phase, RevertProgress, ServiceState, Watch } from './state.ts';
+import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type ServiceState, type Watch } from './state.ts';
 import { beginRecovery } from './recovering.ts';
 import { reassign, rollBackPromoted, setAside, unchanged, withPhase, type Transition } from './transitions.ts';
 
@@ -52,7 +52,7 @@ function settle(state: ServiceState, active: Deployment, phase: RollingBack, now
 
 /** The branch still holds the bad content, which quarantine keeps out: a person must take it back, and is told so until then. */
 function withBlockedRevert(state: ServiceState, active: Deployment, revert: RevertProgress, now: Instant): ServiceState {
-  if (revert.kind !== 'blocked' || state.seen?.digest !== active.revision.digest) return state;
+  if (revert.kind !== 'blocked' || !isAskedForBy(active.revision, state.seen?.digest ?? null)) return state;
   const message = `the branch still holds what ${active.id} tried, and could not be reverted: ${revert.message}; revert it by hand`;
   return { ...state, rejection: { commit: active.revision.commit, problems: [{ code: 'conflict', message }], at: now } };
 }

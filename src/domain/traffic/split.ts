@@ -1,4 +1,4 @@
-/** Which variant a request falls to. Variants come canary first, and their weights add up to 100. */
+/** Which variant a request falls to. Variants come canary first (in an A/B test, all of its arms), and their weights add up to 100. */
 import type { Rng } from '../../base/random.ts';
 import { murmur3 } from './murmur3.ts';
 
@@ -30,6 +30,20 @@ export function keyHash(salt: string, key: string): number {
  */
 export function byHash<T extends Weighted>(variants: Variants<T>, hash: number): T {
   return at(variants, Math.floor((hash * slots) / 4_294_967_296));
+}
+
+/**
+ * The arm of a key, by weighted rendezvous (Schindelhauer and Schomaker, 2005): of all arms the one with the least -ln(u) / weight, u being
+ * uniform and the key's own for each arm. When shares change, hardly more keys move than must.
+ */
+export function armOf<T extends Weighted & { readonly arm: string | null }>(arms: Variants<T>, salt: string, key: string): T {
+  let [best, least] = [arms[0], Infinity];
+  for (const arm of arms) {
+    const u = (murmur3(`${salt}/${arm.arm ?? ''}/${key}`) + 0.5) / 4_294_967_296;
+    const distance = arm.weight > 0 ? -Math.log(u) / arm.weight : Infinity;
+    if (distance < least) [best, least] = [arm, distance];
+  }
+  return best;
 }
 
 /** Each request is drawn by itself. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ServiceEvent } from '../../../src/domain/rollout/event.ts';
 import { reduce } from '../../../src/domain/rollout/reduce.ts';
-import { assignedVariants, canaryWeight, newService } from '../../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/shares.ts';
+import { newService } from '../../../src/domain/rollout/state.ts';
 import { aCanary, aPlan, aService, judged, seen, granted, ordered, rollbackOrder } from '../../builders/service.ts';
 
 describe('going forward', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { analyse, batch, mirror, pause, shift, type Step } from '../../../src/domain/planning/step.ts';
-import { assignedVariants, canaryWeight, fleetShare, judgedShare, mirrorShare, type Phase } from '../../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight, fleetShare, judgedShare, mirrorShare } from '../../../src/domain/rollout/shares.ts';
+import type { Phase } from '../../../src/domain/rollout/state.ts';
 import { aCanary, aPlan, granted, judged, ordered, aService, seen, type Bench } from '../../builders/service.ts';
 
 function aRollout(kind: 'blue-green' | 'rolling' | 'shadow' | 'canary', steps: readonly Step[]): Bench {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Plan } from '../../../src/domain/planning/plan.ts';
 import type { ServiceEvent } from '../../../src/domain/rollout/event.ts';
-import { canaryWeight, nextWake, type ServiceState } from '../../../src/domain/rollout/state.ts';
+import { canaryWeight } from '../../../src/domain/rollout/shares.ts';
+import { nextWake, type ServiceState } from '../../../src/domain/rollout/state.ts';
 import { aCanary, aPlan, judged, ordered } from '../../builders/service.ts';
 
 /** Anew each time: what is asked of it twice may have changed in between. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/shares.ts';
 import { aCanary, aPlan, aRecovery, granted, judged, ordered, aService, rollbackOrder, seen, type Bench } from '../../builders/service.ts';
 
 const gradually = { type: 'rollback-requested', gradualMs: 10_000, target: null } as const;

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Order, ServiceEvent } from '../../../src/domain/rollout/event.ts';
 import { fold, reduce } from '../../../src/domain/rollout/reduce.ts';
-import { assignedVariants, canaryWeight, type ServiceState } from '../../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/shares.ts';
+import type { ServiceState } from '../../../src/domain/rollout/state.ts';
 import { aPlan, aService, granted, judged, ordered, rollbackOrder, seen } from '../../builders/service.ts';
 
 function aCanaryJudgement(): Extract<ServiceEvent, { type: 'judged' }>['judgement'] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { analyse, mirror, pause } from '../../../src/domain/planning/step.ts';
-import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/state.ts';
+import { assignedVariants, canaryWeight } from '../../../src/domain/rollout/shares.ts';
 import {
   aCanary,
   aJudgement,

@@ -5,7 +5,7 @@ import { seededRng } from '../../../src/base/random.ts';
 import { distinctKeys, sampleHash } from '../../../src/domain/traffic/distinct.ts';
 import { murmur3 } from '../../../src/domain/traffic/murmur3.ts';
 import { keyReader, type KeySource } from '../../../src/domain/traffic/request-key.ts';
-import { byHash, keyHash, roundRobin, shardOf, weightedRandom, type Variants } from '../../../src/domain/traffic/split.ts';
+import { armOf, byHash, keyHash, roundRobin, shardOf, weightedRandom, type Variants } from '../../../src/domain/traffic/split.ts';
 import { stickyPins } from '../../../src/domain/traffic/sticky.ts';
 
 interface Variant {
@@ -175,5 +175,39 @@ describe('sticky pins', () => {
     assert.equal(pins.size(), 3);
     assert.equal(pins.get(19, 3001), 'canary');
     assert.equal(pins.get(10, 3001), undefined);
+  });
+});
+
+describe('arms', () => {
+  const arms = (a: number, b: number, c: number): Variants<{ readonly arm: string; readonly weight: number }> => [
+    { arm: 'a', weight: a },
+    { arm: 'b', weight: b },
+    { arm: 'c', weight: c },
+  ];
+  const chosen = (variants: ReturnType<typeof arms>): readonly string[] => keys.map((key) => armOf(variants, 'deploy-1', key).arm);
+
+  it('get keys by their weights', () => {
+    const found = chosen(arms(10, 30, 60));
+    const share = (arm: string): number => found.filter((one) => one === arm).length / keys.length;
+    for (const [arm, expected] of [
+      ['a', 0.1],
+      ['b', 0.3],
+      ['c', 0.6],
+    ] as const)
+      assert.ok(Math.abs(share(arm) - expected) < 0.015, `${arm}: ${share(arm)}`);
+    assert.equal(chosen(arms(0, 50, 50)).includes('a'), false);
+  });
+
+  it('move hardly more keys than must, when shares change', () => {
+    const [before, after] = [chosen(arms(33, 34, 33)), chosen(arms(40, 30, 30))];
+    const moved = before.filter((arm, index) => arm !== after[index]);
+    // 7 percent must.
+    assert.ok(moved.length / keys.length < 0.085, String(moved.length));
+  });
+
+  it('are independent of whether a key is in the test at all', () => {
+    const inTest = keys.filter((key) => byHash(weighing(20), keyHash('deploy-1', key)).name === 'canary');
+    const first = inTest.filter((key) => armOf(arms(50, 50, 0), 'deploy-1', key).arm === 'a').length;
+    assert.ok(Math.abs(first / inTest.length - 0.5) < 0.04, String(first / inTest.length));
   });
 });
