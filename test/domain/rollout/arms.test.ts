@@ -82,8 +82,8 @@ describe('an A/B test', () => {
     assert.equal(bench.state.stable?.digest, 'arm-b');
     bench.take({ type: 'applied', generation: bench.state.generation });
     assert.equal(bench.state.last?.reason, 'promoted "b", the winner of its A/B test');
-    assert.deepEqual(bench.effects.at(-1), { kind: 'write-config', deploymentId: 'deploy-1', revision: bench.state.last?.revision });
-    assert.equal(bench.state.last?.comparison?.winner, 'b');
+    assert.deepEqual(bench.effects.at(-1), { kind: 'write-config', deploymentId: 'deploy-1', revision: bench.state.last.revision });
+    assert.equal(bench.state.last.comparison?.winner, 'b');
   });
 
   it('is not begun again while the branch still holds it, nor when what it has won is written down', () => {
