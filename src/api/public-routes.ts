@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { canaryWeight } from '../domain/rollout/shares.ts';
 import type { ApiDeps } from './routing.ts';
 
-export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {
+/** The registry that is scraped, for further metrics. */
+export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): Registry {
   const registry = createRegistry(deps);
   api.get('/health', { config: { role: 'public' } }, () => {
     const problems = deps.controlPlane.problems();
@@ -27,6 +28,7 @@ export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): void {
     void reply.header('content-type', registry.contentType);
     return registry.metrics();
   });
+  return registry;
 }
 
 /** Names of the guide (6.2); all are read from the state when somebody scrapes. */

@@ -12,11 +12,12 @@ import { addGatewayRoutes } from './gateway-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
 import { addTrafficRoutes } from './traffic-routes.ts';
+import { addWebhookRoutes, type WebhookDeps } from './webhook-routes.ts';
 import { sendProblems, type ApiDeps } from './routing.ts';
 
 const bodyCap = 8 * 1024 * 1024;
 
-export function createApi(deps: ApiDeps): FastifyInstance {
+export function createApi(deps: ApiDeps, webhooks: WebhookDeps | null): FastifyInstance {
   const api = fastify({ logger: false, bodyLimit: bodyCap, forceCloseConnections: true, return503OnClosing: false });
   api.decorateRequest('caller', null);
   api.addHook('onRoute', (route) => {
@@ -27,13 +28,14 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   api.setNotFoundHandler((request, reply) =>
     sendProblems(reply, 404, [{ code: 'not-found', message: `There is no ${request.method} ${request.url.slice(0, 200)}.` }]),
   );
-  addPublicRoutes(api, deps);
+  const registry = addPublicRoutes(api, deps);
   addOperatorRoutes(api, deps);
   addTrafficRoutes(api, deps);
   addEvidenceRoutes(api, deps);
   addHistoryRoutes(api, deps);
   addAbTestRoutes(api, deps);
   addGatewayRoutes(api, deps);
+  addWebhookRoutes(api, deps, webhooks, registry);
   return api;
 }
 

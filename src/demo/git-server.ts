@@ -11,6 +11,8 @@ export interface GitServer {
   readonly url: string;
   /** While set, every request is answered by this status instead: a forge that is down. */
   setFailure(status: number | null): void;
+  /** Called with the path of every request. */
+  onRequest(hook: (path: string) => void): void;
   /** Called before each push is let through, with the refs it names; a promise holds it back. */
   beforePush(hook: PushHook | null): void;
   /** Called when a push is done and its answer has not left yet; a promise holds the answer back. */
@@ -20,9 +22,11 @@ export interface GitServer {
 
 export async function startGitServer(root: string): Promise<GitServer> {
   let failure: number | null = null;
+  let onRequest = (_path: string): void => undefined;
   let before: PushHook | null = null;
   let after: PushHook | null = null;
   const server = createServer((request, response) => {
+    onRequest(request.url ?? '');
     if (failure !== null) {
       response.writeHead(failure).end();
       return;
@@ -36,6 +40,9 @@ export async function startGitServer(root: string): Promise<GitServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     setFailure: (status) => {
       failure = status;
+    },
+    onRequest: (hook) => {
+      onRequest = hook;
     },
     beforePush: (hook) => {
       before = hook;

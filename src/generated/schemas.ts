@@ -536,6 +536,65 @@ export const schemas: Readonly<Record<string, object>> = {
       output_tokens: { type: 'integer', minimum: 0, maximum: 10000000, description: 'With `error`: completion tokens of that request.' },
     },
   },
+  'github-push': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'github-push',
+    title: 'GithubPush',
+    description: "Of GitHub's webhook event `push`, what we read.",
+    type: 'object',
+    additionalProperties: true,
+    required: ['ref', 'after', 'repository'],
+    properties: {
+      ref: { type: 'string', maxLength: 500, pattern: '^refs/', description: 'Full name of what was pushed to.' },
+      after: {
+        type: 'string',
+        pattern: '^([0-9a-f]{40}|[0-9a-f]{64})$',
+        description: 'Commit that it points to now; zeros when it was deleted.',
+      },
+      repository: {
+        type: 'object',
+        required: ['full_name'],
+        additionalProperties: true,
+        description: 'Repository that the event is about.',
+        properties: { full_name: { type: 'string', maxLength: 200, pattern: '^[^/\\s]+/[^/\\s]+$', description: 'owner/name.' } },
+      },
+    },
+  },
+  'github-review': {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'github-review',
+    title: 'GithubReview',
+    description: "Of GitHub's webhook event `pull_request_review`, what we read.",
+    type: 'object',
+    additionalProperties: true,
+    required: ['action', 'pull_request', 'repository'],
+    properties: {
+      action: { type: 'string', maxLength: 100, description: 'submitted, edited or dismissed.' },
+      pull_request: {
+        type: 'object',
+        additionalProperties: true,
+        required: ['number', 'base'],
+        description: 'Pull request that was reviewed.',
+        properties: {
+          number: { type: 'integer', minimum: 1, description: 'Its number.' },
+          base: {
+            type: 'object',
+            additionalProperties: true,
+            required: ['ref'],
+            description: 'Where it is merged to.',
+            properties: { ref: { type: 'string', maxLength: 500, description: 'Branch.' } },
+          },
+        },
+      },
+      repository: {
+        type: 'object',
+        required: ['full_name'],
+        additionalProperties: true,
+        description: 'Repository that the event is about.',
+        properties: { full_name: { type: 'string', maxLength: 200, pattern: '^[^/\\s]+/[^/\\s]+$', description: 'owner/name.' } },
+      },
+    },
+  },
   'journal-event': {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'journal-event',
@@ -831,10 +890,10 @@ export const schemas: Readonly<Record<string, object>> = {
             prompt_template: { type: 'string', description: 'Prompt template.', maxLength: 65536 },
             weight: {
               type: 'number',
-              exclusiveMinimum: 0,
               maximum: 1,
               description:
                 "Share of the test's traffic. All variants have one, and they add up to 1; without any all get the same. With `strategy: thompson-sampling` shares move with the evidence.",
+              minimum: 0.01,
             },
           },
         },
@@ -851,6 +910,7 @@ export const schemas: Readonly<Record<string, object>> = {
             maxLength: 100,
             description:
               "What decides: error_rate, latency_p50, latency_p95, latency_p99, first_token_p95 (less is better; quantiles are compared by the share of requests that take longer than stable's), cost_per_request, tokens_per_request (less is better), quality_score, judged_quality, or a custom metric of the feedback (more is better).",
+            pattern: '^[a-z][a-z0-9_.]{0,63}$',
           },
           min_sample_size: {
             type: 'integer',

@@ -958,6 +958,76 @@ export interface Feedback {
   output_tokens?: number;
 }
 /**
+ * Of GitHub's webhook event `push`, what we read.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "GithubPush".
+ */
+export interface GithubPush {
+  /**
+   * Full name of what was pushed to.
+   */
+  ref: string;
+  /**
+   * Commit that it points to now; zeros when it was deleted.
+   */
+  after: string;
+  /**
+   * Repository that the event is about.
+   */
+  repository: {
+    /**
+     * owner/name.
+     */
+    full_name: string;
+    [k: string]: unknown;
+  };
+  [k: string]: unknown;
+}
+/**
+ * Of GitHub's webhook event `pull_request_review`, what we read.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "GithubReview".
+ */
+export interface GithubReview {
+  /**
+   * submitted, edited or dismissed.
+   */
+  action: string;
+  /**
+   * Pull request that was reviewed.
+   */
+  pull_request: {
+    /**
+     * Its number.
+     */
+    number: number;
+    /**
+     * Where it is merged to.
+     */
+    base: {
+      /**
+       * Branch.
+       */
+      ref: string;
+      [k: string]: unknown;
+    };
+    [k: string]: unknown;
+  };
+  /**
+   * Repository that the event is about.
+   */
+  repository: {
+    /**
+     * owner/name.
+     */
+    full_name: string;
+    [k: string]: unknown;
+  };
+  [k: string]: unknown;
+}
+/**
  * One line of deployments/<yyyy>/<mm>/<id>/events.jsonl: one transition, with all that a replay needs.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -2974,6 +3044,8 @@ export interface SchemaTypes {
   bucket: Bucket;
   'deploy-request': DeployRequest;
   feedback: Feedback;
+  'github-push': GithubPush;
+  'github-review': GithubReview;
   'journal-event': PublishedEvent;
   'key-request': KeyRequest;
   'llm-config': LlmConfig;

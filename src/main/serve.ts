@@ -1,6 +1,7 @@
 /** Composition root of the control plane. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,9 +20,12 @@ import { httpProbe } from '../adapters/system/health-probe.ts';
 import { nextTime } from '../adapters/system/next-time.ts';
 import { startPolling } from '../adapters/system/poll-schedule.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
+import { githubDeliveries, repositoryName } from '../adapters/github/delivery.ts';
 import { createApi } from '../api/server.ts';
+import type { WebhookDeps } from '../api/webhook-routes.ts';
 import type { DeployDeps } from '../app/commands/deploy.ts';
 import { createControlPlane, type ControlPlane, type ControlPlaneDeps } from '../app/control-plane.ts';
+import { createWakeUp } from '../app/reconcile/wake-up.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { Log } from '../ports/log.ts';
 import type { Running, ServeOptions } from '../ports/programs.ts';
@@ -48,7 +52,11 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   const store = await openSqliteStore(join(options.dataDirectory, 'actuator.db'));
   const leadership = await lead(store, log, onLost);
   const controlPlane = await composeControlPlane(options, { store, log, term: leadership.term, onLost });
-  const api = createApi({ ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, newKey, check: schemaProblems });
+  const webhooks = await openWebhooks(options, controlPlane.controlPlane);
+  const api = createApi(
+    { ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, newKey, check: schemaProblems },
+    webhooks,
+  );
   await ensureKey(store, options.dataDirectory, 'admin', 'admin');
   const key = await ensureKey(store, options.dataDirectory, 'gateway', 'gateway');
   await controlPlane.controlPlane.start();
@@ -65,6 +73,7 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
     url,
     async stop() {
       rounds();
+      webhooks?.wakeUp.stop();
       await gateway?.stop();
       await api.close();
       await controlPlane.controlPlane.stop();
@@ -73,6 +82,25 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
       await store.close();
     },
   };
+}
+
+/** Null where no secret is given: then nobody could tell a delivery from a forgery. */
+async function openWebhooks(
+  { webhookSecretFile: file, repository, branch }: ServeOptions,
+  controlPlane: ControlPlane,
+): Promise<WebhookDeps | null> {
+  if (file === null) return null;
+  const text = await readFile(file, 'utf8').catch((thrown: unknown) => {
+    throw new StalledError(`The webhook's secret can't be read: ${messageOf(thrown)}`);
+  });
+  const [secret, ...older] = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  if (secret === undefined || [secret, ...older].some(({ length }) => length < 16))
+    throw new StalledError(
+      `${file} must hold the webhook's secret, 16 characters or more on a line of its own; openssl rand -hex 32 makes a good one.`,
+    );
+  const watched = { repository: repositoryName(repository), branch };
+  const wakeUp = createWakeUp({ clock: systemClock, poll: () => controlPlane.poll(), head: controlPlane.reconciler.head });
+  return { secrets: [secret, ...older], read: githubDeliveries(watched, schemaProblems), wakeUp };
 }
 
 interface Composed {

@@ -10,6 +10,8 @@ export interface ServeOptions {
   /** Of the clients of our own gateway; null: none are asked for. */
   readonly clientKeysFile: string | null;
   readonly pollSeconds: number;
+  /** Secrets of the code host's webhook, the one in use first; null: no webhooks are taken. */
+  readonly webhookSecretFile: string | null;
   readonly allowLocalRemote: boolean;
   readonly takeOver: boolean;
   readonly gitToken: string | null;

@@ -11,6 +11,7 @@ interface Flags {
   readonly gateway: boolean;
   readonly clientKeys?: string;
   readonly pollInterval: string;
+  readonly webhookSecretFile?: string;
   readonly allowLocalRemote?: true;
   readonly takeOver?: true;
   readonly gitName: string;
@@ -32,6 +33,11 @@ export function addServe(program: Command, context: CliContext): void {
     .addOption(new Option('--client-keys <file>', 'hashed keys of the clients that may call our gateway').env('ACTUATOR_CLIENT_KEYS'))
     .option('--no-gateway', 'run no gateway; start them with `actuator gateway`')
     .option('--poll-interval <time>', 'time between two looks at the repository, such as 15s or 1m', '15s')
+    .addOption(
+      new Option('--webhook-secret-file <file>', 'secret of the webhook that GitHub calls on a push; further lines are older secrets').env(
+        'ACTUATOR_WEBHOOK_SECRET_FILE',
+      ),
+    )
     .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
     .option('--take-over', 'publish to a status branch that another control plane has written')
     .option('--git-name <name>', 'author of our commits', 'actuator')
@@ -49,6 +55,7 @@ export function addServe(program: Command, context: CliContext): void {
         gatewayPort: flags.gateway ? fixedPort(flags.gatewayPort) : null,
         clientKeysFile: flags.clientKeys ?? null,
         pollSeconds: pollSeconds(flags.pollInterval),
+        webhookSecretFile: flags.webhookSecretFile ?? null,
         allowLocalRemote: flags.allowLocalRemote === true,
         takeOver: flags.takeOver === true,
         gitToken: context.environment['ACTUATOR_GIT_TOKEN'] ?? null,
