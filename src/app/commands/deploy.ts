@@ -5,7 +5,7 @@ import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { oneLine } from '../../base/text.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
-import { groundProblems, withoutOneOffs } from '../../domain/config/arms.ts';
+import { groundProblems, winningPatch, withoutOneOffs } from '../../domain/config/arms.ts';
 import { defineService, type Past } from '../../domain/config/service-definition.ts';
 import { quarantineOf } from '../../domain/rollout/state.ts';
 import type { AbTestRequest, DeployRequest } from '../../generated/types.ts';
@@ -13,6 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
 import { settingsFor } from '../reconcile/admission.ts';
 import { requesterKey } from '../reconcile/reconciler.ts';
 import { chooseService } from './choose-service.ts';
@@ -87,11 +88,12 @@ async function commitChange(
     ...(request.strategy === undefined ? {} : { deployment_strategy: { ...strategyOf(written), ...request.strategy } }),
   };
   const past = await pastOf(deps, service);
+  const tests = await decidedTests(deps.store, deps.controlPlane.engine.state(service));
   let problems: readonly Problem[] = [];
   const outcome = await deps.writer.edit(
     `services/${service}/config.yaml`,
     (text) => {
-      const merged = deps.mergeYaml(text, patch);
+      const merged = deps.mergeYaml(withWinner(deps, text, tests), patch);
       problems = check(deps, service, merged, past);
       return problems.length > 0 ? null : merged;
     },
@@ -106,6 +108,13 @@ async function commitChange(
   await deps.store.put(requesterKey(outcome.commit), actor);
   deps.controlPlane.poll();
   return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit) });
+}
+
+/** A test that is decided and not written down yet stands for the arm that has won it. */
+function withWinner(deps: DeployDeps, text: string | null, tests: DecidedTests): string | null {
+  const document = text === null ? null : deps.read('llm-config', text, 'config.yaml');
+  const won = document?.ok === true ? tests.wonIn(document.value.value) : null;
+  return won === null ? text : deps.mergeYaml(text, winningPatch(won));
 }
 
 /** One-off overrides of a deploy are always new; what is in force is what safety checks compare with. */

@@ -1,9 +1,9 @@
 /** Carries out effects that must be confirmed. Each runs until it is settled, again after a restart, and does no harm twice. */
 import { canonicalJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
-import { armsOf, winningPatch } from '../../domain/config/arms.ts';
+import { winningPatch } from '../../domain/config/arms.ts';
 import { collapsingPatch } from '../../domain/config/collapse.ts';
-import { digestOf } from '../../domain/config/digest.ts';
+import { ownDigest } from '../../domain/config/digest.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { Effect } from '../../domain/rollout/effect.ts';
 import type { LlmConfig } from '../../generated/types.ts';
@@ -11,6 +11,8 @@ import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
+import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
+import { newService, type Revision } from '../../domain/rollout/state.ts';
 import { evidenceDigest } from '../publication/render.ts';
 import type { Engine } from './engine.ts';
 
@@ -55,12 +57,15 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
     deps.store.configuration(service, effect.restore.digest),
   ]);
   if (bad === null || good === null) throw new Error(`the store lacks a configuration of ${service} that a rollback needs`);
+  const tests = await testsWith(deps, service, effect.bad);
   // By what it takes back: one deployment can need two reverts.
   const marker = `Actuator-Reverts: ${effect.bad.commit}`;
   // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.
   const isBad = (text: string): Promise<boolean> => {
     const parsed = deps.read('llm-config', text, 'config.yaml');
-    return Promise.resolve(parsed.ok && holds(parsed.value.value, ownDigest(bad.config), effect.bad.wonTest !== undefined));
+    return Promise.resolve(
+      parsed.ok && [ownDigest(parsed.value.value), meantBy(parsed.value.value, tests)].includes(ownDigest(bad.config)),
+    );
   };
   const sharedFile = canonicalJson(bad.config) === canonicalJson(good.config);
   const outcome = sharedFile
@@ -79,6 +84,7 @@ async function writeConfig(
   const promoted = await deps.store.configuration(service, revision.digest);
   if (promoted === null) throw new Error(`the store lacks a configuration of ${service} that was promoted`);
   const own = ownDigest(promoted.config);
+  const tests = await testsWith(deps, service, revision);
   const message = [
     oneLine(`${service}: write down what ${deploymentId} promoted`, 150),
     '',
@@ -93,7 +99,7 @@ async function writeConfig(
     (text) => {
       const parsed = text === null ? null : deps.read('llm-config', text, 'config.yaml');
       if (text === null || parsed?.ok !== true) return null;
-      const patch = patchTo(parsed.value.value, own);
+      const patch = patchTo(parsed.value.value, own, tests);
       return patch === null ? null : deps.mergeYaml(text, patch);
     },
     message,
@@ -107,21 +113,22 @@ async function writeConfig(
   if (outcome.kind === 'committed') deps.onWritten();
 }
 
+/** Those that the service knows of, and the one that this revision has won, wherever it stands by now. */
+async function testsWith({ engine, store }: EffectDeps, service: string, revision: Revision): Promise<DecidedTests> {
+  const state = engine.state(service) ?? newService(service);
+  return decidedTests(store, { ...state, stable: revision });
+}
+
 /** Null: the file holds neither what was promoted nor the test that it has won. */
-function patchTo(config: LlmConfig, promoted: string): Readonly<Record<string, unknown>> | null {
-  const arm = armsOf(config).find((candidate) => ownDigest(candidate.config) === promoted);
-  if (arm !== undefined) return winningPatch(arm);
-  return ownDigest(config) === promoted ? collapsingPatch(config) : null;
+function patchTo(config: LlmConfig, promoted: string, tests: DecidedTests): Readonly<Record<string, unknown>> | null {
+  const arm = tests.wonIn(config);
+  if (arm !== null) return ownDigest(arm.config) === promoted ? winningPatch(arm) : null;
+  return config.variants === undefined && ownDigest(config) === promoted ? collapsingPatch(config) : null;
 }
 
-/** The file holds it, or still the test that it has won. */
-function holds(config: LlmConfig, digest: string, hasWonTest: boolean): boolean {
-  return ownDigest(config) === digest || (hasWonTest && armsOf(config).some((arm) => ownDigest(arm.config) === digest));
-}
-
-/** The digest of the file alone, whatever the catalogue says by now. */
-function ownDigest(config: LlmConfig): string {
-  return digestOf(config, { providers: {}, models: {} });
+/** What the file asks for: itself, or the arm that has won the test in it. */
+function meantBy(config: LlmConfig, tests: DecidedTests): string {
+  return ownDigest(tests.wonIn(config)?.config ?? config);
 }
 
 function revertMessage(engine: Engine, service: string, effect: RevertEffect): string {

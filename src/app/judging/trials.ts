@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/failures.ts';
 import type { Instant } from '../../base/time.ts';
 import type { AbTestVerdict } from '../../domain/analysis/ab-test.ts';
-import { closeComparison, newComparison, type Comparison } from '../../domain/analysis/comparison.ts';
+import { closeComparison, newComparison, withoutOpen, type Comparison } from '../../domain/analysis/comparison.ts';
 import { beginStep, benchOf, newJudge, reweigh, type Bench, type JudgeState, type Observed } from '../../domain/analysis/judge.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
 import { armShare, triedArms } from '../../domain/rollout/shares.ts';
@@ -96,7 +96,11 @@ export function createTrials(store: Store, clock: Clock, log: Log): Trials {
         if (body === null || active === null) continue;
         const saved = JSON.parse(body) as Saved;
         if (saved.deploymentId !== active.id || !isReadable(saved)) continue;
-        const trial: Trial = { ...newTrial(state, active, clock.now()), arms: saved.arms, comparison: saved.comparison };
+        const trial: Trial = {
+          ...newTrial(state, active, clock.now()),
+          arms: saved.arms,
+          comparison: restored(saved.comparison, clock.now()),
+        };
         trials.set(service, trial);
         // Taken before the last change of weight: its samples are those of another step.
         if (saved.generation !== generation) beginSteps(trial, state, clock.now(), advance);
@@ -148,6 +152,10 @@ function newTrial(state: ServiceState, deployment: Deployment, now: Instant): Tr
     judgement: null,
     verdict: null,
   };
+}
+
+function restored(saved: Comparison | null, now: Instant): Comparison | null {
+  return saved === null ? null : withoutOpen(saved, now);
 }
 
 function comparisonOf({ shares, plan }: Deployment, now: Instant): Comparison | null {

@@ -6,6 +6,7 @@ import type { AbTestVerdict } from '../../domain/analysis/ab-test.ts';
 import type { AbTestPlan } from '../../domain/planning/ab-test-plan.ts';
 import { canaryWeight } from '../../domain/rollout/shares.ts';
 import { currentStep, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { comparisonOf } from '../commands/ab-tests.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { VariantTraffic } from '../judging/traffic.ts';
 
@@ -53,13 +54,14 @@ export function viewAbTest(controlPlane: ControlPlane, id: string, now: Instant)
     const { active, last } = state;
     if (active?.id === id && active.plan.abTest !== null) return ok(viewRunning(controlPlane, state, active, active.plan.abTest, now));
     if (last?.id === id && last.comparison !== null) return ok(viewEnded(state, last, last.comparison));
+    if (last?.id === id) return refuse([{ code: 'not-found', message: `${id} has compared nothing: ${last.phase}, ${last.reason}.` }]);
   }
   const message = `${id} is no A/B test that is under way, or was the last of its service and came to a comparison; what ended before is on the branch actuator/status.`;
   return refuse([{ code: 'not-found', message }]);
 }
 
 function viewRunning(controlPlane: ControlPlane, state: ServiceState, active: Deployment, test: AbTestPlan, now: Instant): AbTestView {
-  const verdict = active.comparison ?? controlPlane.judging.comparison(state.service);
+  const verdict = comparisonOf(active, controlPlane.judging.comparison(state.service));
   const traffic = controlPlane.judging.traffic(state.service);
   const weight = canaryWeight(state);
   return {

@@ -23,6 +23,7 @@ import {
   settingsFor,
   type Accepted,
 } from './admission.ts';
+import { decidedTests } from './decided-tests.ts';
 import { lastChange } from './history.ts';
 import type { Loader } from './loader.ts';
 
@@ -286,8 +287,11 @@ async function readService(
   const document = await deps.loader.load('llm-config', blob);
   if (!document.ok) return document;
   const past = await pastOf(deps, service);
-  const defined = defineService(service, document.value, inForce.catalogue, settingsFor(inForce, service), past);
-  return defined.ok ? { ok: true, value: { definition: defined.value, text: document.value.text } } : defined;
+  const won = (await decidedTests(deps.store, deps.engine.state(service))).wonIn(document.value.value);
+  const meant = won === null ? document.value : { ...document.value, value: won.config };
+  const defined = defineService(service, meant, inForce.catalogue, settingsFor(inForce, service), past);
+  const text = won === null ? document.value.text : deps.mergeYaml(document.value.text, winningPatch(won));
+  return defined.ok ? { ok: true, value: { definition: defined.value, text } } : defined;
 }
 
 async function pastOf({ engine, store }: ReconcilerDeps, service: string): Promise<Past> {

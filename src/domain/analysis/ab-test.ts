@@ -36,7 +36,8 @@ interface PairSums {
   readonly spread: readonly [number, number];
   /** Of counts. */
   readonly likelihoods: readonly number[];
-  readonly maxLnE: number;
+  /** Of counts the largest so far, which stays valid; of means that of now. */
+  readonly lnE: number;
 }
 
 interface ArmSums {
@@ -52,7 +53,7 @@ export interface AbTestState {
   readonly pairs: readonly (readonly PairSums[])[];
 }
 
-const noPair: PairSums = { score: 0, spread: [0, 0], likelihoods: noLikelihoods, maxLnE: 0 };
+const noPair: PairSums = { score: 0, spread: [0, 0], likelihoods: noLikelihoods, lnE: 0 };
 const spreads = [1.6, 25, 400];
 /** No arm gets less: evidence on it must not dry up, and it is what users are promised. */
 const floorShare = 0.01;
@@ -110,9 +111,10 @@ function addPair(
   const variance = (design ?? 1) * (va * spread[0] + vb * spread[1]);
   const byMeans = unit > 0 ? lnNormalMixture(score / Math.sqrt(unit), variance / unit, spreads) : 0;
   // Counts of requests of the same keys are not what the likelihoods are exact for.
-  const lnE = a.hits === null || design !== null ? byMeans : lnMeanExp(likelihoods);
-  // The variance over shards is known better with each block: evidence of an early, too narrow one must not stand.
-  return { score, spread, likelihoods, maxLnE: design === null ? Math.max(pair.maxLnE, lnE) : lnE };
+  const isExact = a.hits !== null && design === null;
+  const lnE = isExact ? lnMeanExp(likelihoods) : byMeans;
+  // A variance is known better with each block: evidence by an early one, too narrow, must not stand. Likelihoods have none.
+  return { score, spread, likelihoods, lnE: isExact ? Math.max(pair.lnE, lnE) : lnE };
 }
 
 /** A is better when b has more that is bad. */
@@ -176,7 +178,7 @@ export interface AbTestVerdict {
 export function judgeAbTest(state: AbTestState, settings: AbTestSettings, isOver: boolean): AbTestVerdict {
   const threshold = Math.log((settings.arms.length - 1) / settings.significanceLevel);
   const weakest = settings.arms.map((_name, i) =>
-    Math.min(...settings.arms.flatMap((_other, j) => (i === j ? [] : [state.pairs[i]?.[j]?.maxLnE ?? 0]))),
+    Math.min(...settings.arms.flatMap((_other, j) => (i === j ? [] : [state.pairs[i]?.[j]?.lnE ?? 0]))),
   );
   const arms = settings.arms.map((name, i) => {
     const { n = 0, sum = 0 } = state.arms[i] ?? {};

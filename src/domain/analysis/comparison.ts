@@ -47,6 +47,11 @@ function emptyBlock(count: number, thresholds: Thresholds, from: Instant): OpenC
   return { from, thresholds, arms: Array.from({ length: count }, () => noSample), stable: noSample };
 }
 
+/** After a restart: what was open was made under shares that may be others by now. */
+export function withoutOpen(before: Comparison, now: Instant): Comparison {
+  return { ...before, open: emptyBlock(before.open.arms.length, before.open.thresholds, now) };
+}
+
 /** Takes in what arrived, and closes the block when it is due: by time and counts only, never by outcomes. */
 export function observeArms(
   before: Comparison,

@@ -19,6 +19,9 @@ const risingIsWorse: ReadonlySet<string> = new Set([
   ...Object.keys(quantileMetrics),
 ]);
 
+/** All that we measure ourselves; any other name is a custom metric. */
+export const builtInMetrics: readonly string[] = [...risingIsWorse, 'quality_score', 'judged_quality'];
+
 /** Plain objects are kept by metric: a name that every object has already (`constructor`) would find what nobody put there. */
 export function isUsableName(metric: string): boolean {
   return !(metric in Object.prototype);

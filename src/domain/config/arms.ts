@@ -1,5 +1,8 @@
 /** The arms of an A/B test: one configuration for each variant of a file. */
 import { mergePatch } from '../../base/json.ts';
+import { suggestion } from '../../base/text.ts';
+import { writtenMinutesToMs } from '../../base/time.ts';
+import { builtInMetrics, isUsableName } from '../analysis/metric.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { LlmConfig } from '../../generated/types.ts';
 import { mergeVariant } from './collapse.ts';
@@ -52,7 +55,7 @@ export function armProblems(config: LlmConfig): readonly Problem[] {
   const problems: Problem[] = [];
   if (twice >= 0)
     problems.push({ code: 'plan', path: `/variants/${twice}/name`, message: `There are two variants named "${names[twice] ?? ''}".` });
-  return [...problems, ...weightProblems(variants), ...strategyProblems(strategy)];
+  return [...problems, ...weightProblems(variants), ...strategyProblems(strategy), ...testProblems(test)];
 }
 
 function weightProblems(variants: NonNullable<LlmConfig['variants']>): readonly Problem[] {
@@ -64,6 +67,29 @@ function weightProblems(variants: NonNullable<LlmConfig['variants']>): readonly 
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (Math.abs(total - 1) <= 0.005) return [];
   return [{ code: 'plan', path: '/variants', message: `The weights add up to ${Math.round(total * 1000) / 1000}; they must add up to 1.` }];
+}
+
+const longestMs = 90 * 24 * 3_600_000;
+
+function testProblems({ metric, max_duration_hours: duration = 1 }: NonNullable<LlmConfig['ab_test']>): readonly Problem[] {
+  const problems: Problem[] = [];
+  const hint = suggestion(metric, builtInMetrics);
+  const isMistyped = !builtInMetrics.includes(metric) && hint.includes('Did you mean');
+  if (!isUsableName(metric) || isMistyped)
+    problems.push({ code: 'plan', path: '/ab_test/metric', message: `"${metric}" is no metric that is measured.${hint}` });
+  const lastsMs = durationOf(duration);
+  if (lastsMs <= 0 || lastsMs > longestMs)
+    problems.push({
+      code: 'plan',
+      path: '/ab_test/max_duration_hours',
+      message: 'An A/B test lasts for more than no time, and 90 days at the most.',
+    });
+  return problems;
+}
+
+/** A number is hours. */
+export function durationOf(written: number | string): number {
+  return typeof written === 'number' ? written * 3_600_000 : writtenMinutesToMs(written);
 }
 
 /** Keys of a rollout that has steps of its own. */

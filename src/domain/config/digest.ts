@@ -70,6 +70,11 @@ function isEmpty(value: unknown): boolean {
   return isObject(value) && Object.keys(value).length === 0;
 }
 
+/** Of the file alone, whatever the catalogue says by now. */
+export function ownDigest(config: LlmConfig): string {
+  return digestOf(config, { providers: {}, models: {} });
+}
+
 /** Twelve digits, for people. */
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12);

@@ -1,6 +1,6 @@
 /** An A/B test of several variants (guide 8.5) as a plan: one step in which its arms share the traffic, beside a control group on stable. */
-import { writtenMinutesToMs } from '../../base/time.ts';
 import type { LlmConfig } from '../../generated/types.ts';
+import { durationOf } from '../config/arms.ts';
 import type { AbTestSettings } from '../analysis/ab-test.ts';
 import type { RolloutSettings } from '../settings/resolve.ts';
 import { planRollout, type Plan } from './plan.ts';
@@ -27,7 +27,6 @@ const defaultSignificance = 0.05;
 const defaultHours = 48;
 /** Percent on stable, where settings name no control group: each arm is judged against it all the time. */
 const defaultControlGroup = 5;
-const hourMs = 3_600_000;
 /** Each new allocation is a commit of the record: at the most so many in a test, and one a minute (of short tests ten). */
 const mostAllocations = 200;
 const leastBetweenMs = 60_000;
@@ -63,9 +62,4 @@ export function planAbTest(
       reallocateMs: Math.max(Math.min(leastBetweenMs, maxDurationMs / ofShortTests), maxDurationMs / mostAllocations),
     },
   };
-}
-
-/** A number is hours. */
-function durationOf(written: number | string): number {
-  return typeof written === 'number' ? written * hourMs : writtenMinutesToMs(written);
 }

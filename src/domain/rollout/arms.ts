@@ -4,7 +4,7 @@ import type { AbTestVerdict } from '../analysis/ab-test.ts';
 import { pause } from './pausing.ts';
 import { armRevision } from './shares.ts';
 import { currentStep, type Deployment, type ServiceState } from './state.ts';
-import { promote, reassign, unchanged, type Transition } from './transitions.ts';
+import { finish, promote, reassign, unchanged, type Transition } from './transitions.ts';
 
 /** In the step that compares. */
 export function compared(state: ServiceState, active: Deployment, comparison: AbTestVerdict, now: Instant): Transition {
@@ -14,9 +14,20 @@ export function compared(state: ServiceState, active: Deployment, comparison: Ab
     const message = `${comparison.reason}; \`actuator ab-test-promote --test-id ${active.id} --winner auto\` promotes it`;
     return pause(state, decided, { reason: 'winner', message, judgement: null }, now);
   }
-  if (comparison.verdict !== 'no-winner') return unchanged(active === state.active ? state : { ...state, active });
+  if (comparison.verdict !== 'no-winner') return compares(state, active, comparison);
   const message = `${comparison.reason}; stable serves all traffic. Promote an arm by its name with \`actuator ab-test-promote\`, give the test more time with \`actuator extend-phase\`, or abort it`;
   return pause(state, decided, { reason: 'no-winner', message, judgement: null }, now);
+}
+
+/** Kept whenever there is twice as much of it: whoever ends the test finds what it had found, and the journal stays short. */
+function compares(state: ServiceState, active: Deployment, comparison: AbTestVerdict): Transition {
+  const isWorthIt = samplesOf(comparison) >= Math.max(1, 2 * samplesOf(active.comparison));
+  const next = isWorthIt ? { ...active, comparison } : active;
+  return unchanged(next === state.active ? state : { ...state, active: next });
+}
+
+function samplesOf(comparison: AbTestVerdict | null): number {
+  return comparison?.arms.reduce((sum, { samples }) => sum + samples, 0) ?? 0;
 }
 
 /** The arm takes the place of the test: what is promoted from here on is a revision like any other. */
@@ -29,7 +40,19 @@ export function promoteArm(
 ): Transition {
   const arm = active.plan.abTest?.arms.find((candidate) => candidate.name === name);
   if (arm === undefined) return unchanged(state);
-  return promote(state, { ...active, revision: armRevision(active, arm), comparison: comparison ?? active.comparison }, now);
+  const decided = { ...active, revision: armRevision(active, arm), comparison: comparison ?? active.comparison };
+  return arm.digest === state.stable?.digest ? keep(state, decided, now) : promote(state, decided, now);
+}
+
+/** What has won is in force already: nothing changes but that the test is over. */
+function keep(state: ServiceState, decided: Deployment, now: Instant): Transition {
+  const { revision } = decided;
+  const named = { wonTest: revision.wonTest ?? '', arm: revision.arm ?? '' };
+  const stable = state.stable === null ? null : { ...state.stable, ...named };
+  const promoted = state.promoted.map((entry) => (entry.digest === revision.digest ? { ...entry, ...named } : entry));
+  const reason = `kept "${named.arm}" of its A/B test, which is what was in force`;
+  const [ended, effects] = finish({ ...state, stable, promoted }, decided, { phase: 'completed', reason }, now);
+  return reassign(ended, [...effects, { kind: 'write-config', deploymentId: decided.id, revision }]);
 }
 
 /** More of the traffic to those that may be the best. */

@@ -55,7 +55,7 @@ export function reduceCommand(state: ServiceState, command: Command, now: Instan
     case 'auto-rollback-armed':
       return armed(state);
     case 'retried':
-      return unchanged({ ...state, quarantine: state.quarantine.filter(({ digest }) => digest !== command.digest), rejection: null });
+      return unchanged({ ...state, quarantine: without(state.quarantine, command.digest), rejection: null });
     case 'frozen':
       return unchanged({ ...state, freeze: { drains: command.drains, reason: command.reason, actor: command.actor, at: now } });
     case 'unfrozen':
@@ -88,9 +88,9 @@ function toActive(state: ServiceState, active: Deployment, command: ToActive, no
     case 'auto-rollback-paused':
       return disarmed(state, active, command, now);
     case 'rebalanced':
-      return reassign({ ...state, active: { ...active, resalted: active.resalted + 1 } });
+      return reassign({ ...state, active: { ...active, resalted: active.resalted + 1, comparison: null } });
     case 'monitoring-restarted':
-      return unchanged({ ...state, active: { ...active, warned: [], monitoringSince: now } });
+      return anew(state, active, now);
     case 'approved':
       return approved(state, active, command, now);
     case 'turned-down':
@@ -178,6 +178,19 @@ function extended(state: ServiceState, active: Deployment, byMs: number): Transi
   if (phase.name !== 'progressing' && phase.name !== 'paused') return unchanged(state);
   const longer = { ...active.plan, maxTotalMs: active.plan.maxTotalMs + byMs };
   return unchanged(withPhase(state, { ...active, plan: longer }, { ...phase, extraHoldMs: phase.extraHoldMs + byMs }));
+}
+
+/** Of an A/B test also the winner that it waits with is found anew. */
+function anew(state: ServiceState, active: Deployment, now: Instant): Transition {
+  const begun = { ...active, warned: [], monitoringSince: now, comparison: null };
+  const hadWinner = active.phase.name === 'paused' && active.phase.reason === 'winner';
+  return hadWinner ? resume(state, begun, now) : unchanged({ ...state, active: begun });
+}
+
+/** With it all that the same rollback put there: a test and the arm of it that failed. */
+function without(quarantine: ServiceState['quarantine'], lifted: string): ServiceState['quarantine'] {
+  const entry = quarantine.find(({ digest }) => digest === lifted);
+  return quarantine.filter(({ deploymentId }) => deploymentId !== entry?.deploymentId);
 }
 
 /** Loud, since a canary that fails now goes on. */

@@ -87,7 +87,8 @@ export function resume(state: ServiceState, active: Deployment, now: Instant): T
   const setTo = isSetByHand(phase, planned) ? phase.weight : null;
   const resumed = withPhase(
     state,
-    { ...active, startedAt: restartedAt(active, phase, now) },
+    // What was found is looked at anew.
+    { ...active, startedAt: restartedAt(active, phase, now), comparison: null },
     {
       name: 'progressing',
       step: phase.step,

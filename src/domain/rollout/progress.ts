@@ -1,5 +1,6 @@
 /** Forward: what verdicts, time and gateways do to a deployment that is under way. */
 import { formatDuration, type Instant } from '../../base/time.ts';
+import type { AbTestVerdict } from '../analysis/ab-test.ts';
 import type { Judgement } from '../analysis/look.ts';
 import { allocated, compared } from './arms.ts';
 import type { Effect } from './effect.ts';
@@ -88,23 +89,33 @@ function judged(
   now: Instant,
 ): Transition {
   const { phase } = active;
-  if (!isOnTrial(active)) return unchanged(state);
-  if (judgement.verdict === 'fail') return failed(state, withComparison(active, comparison), judgement, now);
-  if (phase.name === 'rolling-back') return unchanged(state);
-  if (judgement.verdict === 'incident') {
-    return active.stableWasBreaching
-      ? unchanged(state)
-      : pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
-  }
-  // A look that was under way while the weight changed speaks of the weight before. That of an arm is its own.
-  if (active.shares === null && judgement.weight !== judgedShare(state)) return unchanged(state);
+  const ended = endedBy(state, active, judgement, comparison, now);
+  if (ended !== null) return ended;
   const [told, notices] = warn(active, judgement);
   if (phase.name !== 'progressing') return [told === active ? state : { ...state, active: told }, notices];
   const [next, effects] =
-    comparison !== undefined && judgement.verdict !== 'warn'
+    comparison !== undefined && !(judgement.verdict === 'warn' && isNew(told, judgement))
       ? compared(state, told, comparison, now)
       : stepped(state, told, judgement, now);
   return [next, [...effects, ...notices]];
+}
+
+/** What a verdict ends, or says nothing about; null: the deployment goes on with it. */
+function endedBy(
+  state: ServiceState,
+  active: Deployment,
+  judgement: Judgement,
+  comparison: AbTestVerdict | undefined,
+  now: Instant,
+): Transition | null {
+  if (!isOnTrial(active)) return unchanged(state);
+  if (judgement.verdict === 'fail') return failed(state, withComparison(active, comparison), judgement, now);
+  if (active.phase.name === 'rolling-back') return unchanged(state);
+  if (judgement.verdict === 'incident' && !active.stableWasBreaching)
+    return pause(state, active, { reason: 'incident', message: judgement.reason, judgement }, now);
+  if (judgement.verdict === 'incident' && comparison === undefined) return unchanged(state);
+  // A look that was under way while the weight changed speaks of the weight before. That of an arm is its own.
+  return active.shares === null && judgement.weight !== judgedShare(state) ? unchanged(state) : null;
 }
 
 function withComparison(active: Deployment, comparison: Deployment['comparison'] = active.comparison): Deployment {
@@ -257,13 +268,20 @@ function refused(
   if (event.generation < state.generation) return unchanged(state);
   const message = `gateway ${event.gateway} refused it: ${event.problems.join('; ')}`;
   const { phase } = active;
-  const isFirst = phase.name === 'promoting' ? isUntried(active) : phase.name === 'progressing' && phase.step === 0;
+  const isFirst = phase.name === 'promoting' ? isUntried(active) : isFirstMoment(active, now);
   if (!isFirst) return pause(state, active, { reason: 'refused', message, judgement: null }, now);
   const rejection = { commit: active.revision.commit, problems: [{ code: 'gateway-refused', message }], at: now } as const;
   const restored = phase.name === 'promoting' ? { ...state, ...withoutRevision(state, active) } : state;
   const [ended, endEffects] = finish({ ...restored, rejection }, active, { phase: 'rejected', reason: message }, now);
   const [next, assignEffects] = reassign(ended);
   return [next, [...assignEffects, ...endEffects]];
+}
+
+/** Of an A/B test its one step lasts to its end, so only the first minute of it. */
+function isFirstMoment(active: Deployment, now: Instant): boolean {
+  const { phase } = active;
+  if (phase.name !== 'progressing' || phase.step > 0) return false;
+  return currentStep(active)?.kind !== 'compare' || now - phase.stepStartedAt < 60_000;
 }
 
 /** As it was before an immediate promotion. */

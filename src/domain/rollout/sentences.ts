@@ -194,6 +194,8 @@ function weightOf(active: Deployment): number {
 /** Something changed within a step. */
 function describeStay(was: Deployment, active: Deployment, name: string, passed: boolean): string {
   if (weightOf(was) !== weightOf(active)) return `widened ${active.id} to ${weightOf(active)} %, traffic is too low for its samples`;
+  if (active.comparison !== null && active.comparison !== was.comparison)
+    return `${active.id} compares its arms: ${active.comparison.arms.map((arm) => `${arm.name} ${arm.samples} values`).join(', ')}; ${active.comparison.reason}`;
   const gateIsSame = was.phase.name === 'progressing' && was.phase.passed === passed;
   if (gateIsSame && active.warned.length > was.warned.length) return `${active.id} warns: ${active.warned.at(-1) ?? ''}`;
   return `${active.id} ${passed ? 'meets' : 'no longer meets'} the gate of ${name}`;

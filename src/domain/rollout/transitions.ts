@@ -72,7 +72,8 @@ export function refuseQuarantined(
 ): Transition {
   const { commit } = candidate.revision;
   const entry = quarantineOf(state, candidate);
-  const message = `this content was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
+  const arm = candidate.plan.abTest?.arms.find(({ digest }) => digest === entry?.digest)?.name;
+  const message = `${arm === undefined ? 'this content' : `its arm "${arm}"`} was rolled back by ${entry?.deploymentId ?? 'us'} (${entry?.reason ?? ''}) and is in quarantine; change it to try again`;
   const last = refusal(state, candidate, message, now);
   const rejection = { commit, problems: [{ code: 'conflict', message }], at: now } as const;
   // The end of this very commit says more than that it is not tried again.
@@ -105,6 +106,7 @@ export function refusal(
 
 /** Puts a candidate in the empty place of the active deployment. */
 export function begin(state: ServiceState, candidate: Candidate, now: Instant): Transition {
+  if (candidate.plan.abTest !== null && state.stable === null) return refuseGroundless(state, candidate, now);
   const digest = candidate.revision.digest;
   const attempt = (state.attempts[digest] ?? 0) + 1;
   const plan = planFor(state, candidate, now);
@@ -128,6 +130,14 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
   // A way back never waits for a slot.
   if (deployment.plan.kind === 'fast-path') return promote(counted, deployment, now);
   return unchanged({ ...counted, active: deployment });
+}
+
+/** What it was to be compared with is gone since it was planned. */
+function refuseGroundless(state: ServiceState, candidate: Candidate, now: Instant): Transition {
+  const message = 'an A/B test needs a configuration in force, beside which its variants are tried; bring one without variants first';
+  const rejection = { commit: candidate.revision.commit, problems: [{ code: 'conflict', message }], at: now } as const;
+  const last = refusal(state, candidate, message, now);
+  return [{ ...state, rejection, last: state.last ?? last }, [notice(last, 'rejected', 'warning', `${state.service}: ${message}`)]];
 }
 
 /** What people and the engine have said of a deployment so far. */

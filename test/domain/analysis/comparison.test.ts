@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { seededRng } from '../../../src/base/random.ts';
-import { judgeAbTest } from '../../../src/domain/analysis/ab-test.ts';
+import { addArmBlocks, judgeAbTest, newAbTest } from '../../../src/domain/analysis/ab-test.ts';
 import { armBlockOf, closeComparison, newComparison, observeArms, type Comparison } from '../../../src/domain/analysis/comparison.ts';
 import { binOf, newHistogram, newMoments, packHistogram, recordMoment, recordValue } from '../../../src/domain/analysis/histogram.ts';
+import { drawNormal } from '../../../src/domain/analysis/stats/draw.ts';
 import { noSample, type ArmSample } from '../../../src/domain/analysis/sample.ts';
 
 const settings = {
@@ -67,6 +68,30 @@ describe('the blocks of an A/B test', () => {
     assert.equal(winnerOf([0.06, 0.02]), 'b');
     const equal = Array.from({ length: 60 }, () => winnerOf([0.04, 0.04])).filter((winner) => winner !== null);
     assert.ok(equal.length <= 6, `${equal.length} of 60`);
+  });
+
+  it('of few scores each name hardly ever one of two equal arms, though one looks after each', () => {
+    const rng = seededRng(11);
+    const quality = { ...settings, metric: 'quality_score', minSampleSize: 30 } as const;
+    let wrong = 0;
+    const runs = 200;
+    for (let run = 0; run < runs; run++) {
+      let test = newAbTest(quality);
+      for (let block = 0; block < 150; block++) {
+        const blocks = [0, 1].map(() => {
+          const values = Array.from({ length: Math.floor(rng() * 3) }, () => drawNormal(rng));
+          const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+          return { n: values.length, mean, squares: values.reduce((sum, value) => sum + (value - mean) ** 2, 0), hits: null };
+        });
+        test = addArmBlocks(test, blocks, quality);
+        if (judgeAbTest(test, quality, false).winner !== null) {
+          wrong++;
+          break;
+        }
+      }
+    }
+    // Alpha is 0.05; 99 of 100 such experiments stay below 18.
+    assert.ok(wrong <= 18, `${wrong} of ${runs}`);
   });
 
   it('compare quantiles by how many are slower than stable, and scores by their means', () => {

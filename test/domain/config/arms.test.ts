@@ -106,6 +106,11 @@ describe('a configuration with variants', () => {
     assert.match(messagesOf({ variants: [{ name: 'a', weight: 0.5 }, { name: 'b' }] })[0] ?? '', /every variant a weight, or none/);
     assert.match(messagesOf({ deployment_strategy: { type: 'canary', steps: [] } }).join(), /leave type out[^]*leave steps out/);
     assert.deepEqual(messagesOf({}), []);
+    assert.match(messagesOf({ ab_test: { metric: 'latency_p96' } })[0] ?? '', /no metric that is measured.*latency_p9/);
+    assert.match(messagesOf({ ab_test: { metric: 'constructor' } })[0] ?? '', /no metric/);
+    assert.deepEqual(messagesOf({ ab_test: { metric: 'wit' } }), []);
+    for (const duration of ['0s', '91d'])
+      assert.match(messagesOf({ ab_test: { metric: 'wit', max_duration_hours: duration } })[0] ?? '', /90 days/);
     assert.match(groundProblems(read(written), false)[0]?.message ?? '', /needs a configuration in force/);
     assert.deepEqual(groundProblems(read(written), true), []);
   });

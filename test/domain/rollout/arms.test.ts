@@ -180,3 +180,74 @@ describe('an A/B test', () => {
     assert.equal(problemOf(withDryRun, { type: 'promotion-requested', full: false }), '');
   });
 });
+
+describe('what a hostile reader found in A/B tests', () => {
+  it('one that was planned before the ground was taken from under it never becomes the first revision', () => {
+    const bench = aCanary(aTestPlan());
+    const grounded = { ...bench.state, stable: null, active: null };
+    bench.state = grounded;
+    bench.take(seen('T', 'deploy-2', aTestPlan()));
+    assert.equal(bench.state.active, null);
+    assert.equal(bench.state.stable, null);
+    assert.match(bench.state.rejection?.problems[0]?.message ?? '', /needs a configuration in force/);
+  });
+
+  it('a warning that a person has overruled does not keep it from its decision', () => {
+    const warnings = [{ key: 'severe/latency', level: 'severe', reason: 'slow' }] as const;
+    const warned = (comparison: AbTestVerdict): ReturnType<typeof judged> =>
+      ({ ...judged('warn', 30, { arm: 'b', warnings }), comparison }) as ReturnType<typeof judged>;
+    const bench = aCanary(aTestPlan()).take(warned(found('running')));
+    assert.equal(bench.state.active?.phase.name, 'paused');
+    bench.take(ordered({ type: 'resumed' })).take(warned(found('winner', 'a')));
+    assert.equal(bench.state.stable?.digest, 'arm-a');
+  });
+
+  it('an arm that is what is in force wins without a new watch, so that nothing older comes back', () => {
+    const plan = aTestPlan();
+    const arms = [
+      { name: 'a', digest: 'good' },
+      { name: 'b', digest: 'arm-b' },
+    ];
+    const bench = aCanary({ ...plan, abTest: plan.abTest === null ? null : { ...plan.abTest, arms } });
+    const { generation } = bench.state;
+    bench.take(compared(found('winner', 'a')));
+    assert.deepEqual([bench.state.active, bench.state.watch, bench.state.stable?.digest], [null, null, 'good']);
+    assert.match(bench.state.last?.reason ?? '', /kept "a" of its A\/B test/);
+    assert.equal(bench.state.generation, generation + 1);
+    assert.ok(bench.effects.some(({ kind }) => kind === 'write-config'));
+    assert.equal(bench.take(seen('new', 'deploy-2', plan)).state.active, null, 'the branch still holds the test');
+  });
+
+  it('one gateway that comes late and lacks a key pauses it, as in any other step but the first', () => {
+    const refusal = (bench: Bench): string | undefined =>
+      bench.take({ type: 'gateway-refused', generation: bench.state.generation, gateway: 'late', problems: ['no key'] }).state.active?.phase
+        .name;
+    assert.equal(refusal(aCanary(aTestPlan())), undefined);
+    assert.equal(refusal(aCanary({ ...aTestPlan(), steps: [compare(80, 3_600_000)] }).after(120_000)), 'paused');
+  });
+
+  it('a decision does not outlive the evidence that it rests on', () => {
+    const bench = aCanary(aTestPlan(false)).take(compared(found('winner', 'a')));
+    bench.take(ordered({ type: 'monitoring-restarted' }));
+    assert.deepEqual([bench.state.active?.phase.name, bench.state.active?.comparison], ['progressing', null]);
+  });
+
+  it('what was found so far is kept as it doubles, whoever ends the test', () => {
+    const bench = aCanary(aTestPlan());
+    const samples = (n: number): AbTestVerdict => ({
+      ...found('running'),
+      arms: found('running').arms.map((arm) => ({ ...arm, samples: n })),
+    });
+    const kept = [10, 15, 19, 20, 39, 80].map((n) => bench.take(compared(samples(n))).state.active?.comparison?.arms[0]?.samples);
+    assert.deepEqual(kept, [10, 10, 10, 20, 20, 80]);
+    bench.take(ordered({ type: 'rollback-requested', gradualMs: null, target: null }));
+    bench.take({ type: 'applied', generation: bench.state.generation });
+    bench.take({ type: 'revert-settled', deploymentId: 'deploy-1', outcome: { kind: 'not-needed' } });
+    assert.equal(bench.state.last?.comparison?.arms[0]?.samples, 80);
+  });
+
+  it('retry lifts the arm with its test', () => {
+    const bench = aCanary(aTestPlan()).take(compared(found('running'), 'fail', 'b'));
+    assert.deepEqual(bench.take(ordered({ type: 'retried', digest: 'new' })).state.quarantine, []);
+  });
+});
