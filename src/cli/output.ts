@@ -6,8 +6,11 @@ import type { CliContext } from './context.ts';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
 
-export function withOutput(command: Command): Command {
-  return command.addOption(new Option('-o, --output-format <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'));
+/** `more`: formats that only this verb has. */
+export function withOutput(command: Command, more: readonly string[] = []): Command {
+  return command.addOption(
+    new Option('-o, --output-format <format>', 'how to print').choices(['table', 'json', 'yaml', ...more]).default('table'),
+  );
 }
 
 export function print(context: CliContext, format: OutputFormat, value: unknown, table: () => string): void {

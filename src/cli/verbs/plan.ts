@@ -4,6 +4,9 @@ import { metricName } from '../../domain/analysis/metric.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import { shortestDurationMs } from '../../domain/planning/plan.ts';
 import { predict, unwatched, type Prediction, type StepPrediction, type Traffic } from '../../domain/planning/prediction.ts';
+import { choose } from '../../domain/config/service-definition.ts';
+import type { Choice } from '../../domain/planning/classify.ts';
+import { renderPlanMarkdown } from '../plan-markdown.ts';
 import { compareWithBase, type ServiceChange } from '../changes.ts';
 import { ExitError, type CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
@@ -14,13 +17,15 @@ interface Flags {
   readonly base: string;
   readonly service?: string;
   readonly requestsPerSecond?: string;
-  readonly outputFormat: OutputFormat;
+  readonly outputFormat: OutputFormat | 'markdown';
 }
 
-interface ServicePlan extends Prediction {
+export interface ServicePlan extends Prediction {
   readonly service: string;
   readonly action: 'roll out' | 'first deployment' | 'orphan' | 'none';
   readonly strategy: string | null;
+  /** What kind of change it is, whoever chose the strategy; null: there is nothing to compare with. */
+  readonly risk: Choice | null;
   /** Why the strategy "auto" became this; null: a person chose it. */
   readonly chosen_because: { readonly change: string; readonly pace: string; readonly paths: readonly string[] } | null;
   /** The steps in words. */
@@ -41,6 +46,7 @@ export function addPlan(program: Command, context: CliContext): void {
       .option('--base <ref>', 'commit, branch or tag that is in force', 'HEAD')
       .option('--service <name>', 'this service only')
       .option('--requests-per-second <n>', 'traffic to reckon with (default: what the status branch says)'),
+    ['markdown'],
   ).action(async (flags: Flags) => {
     const given = flags.requestsPerSecond === undefined ? null : Number(flags.requestsPerSecond);
     if (given !== null && !(given > 0))
@@ -51,6 +57,10 @@ export function addPlan(program: Command, context: CliContext): void {
       plans.push(planChange(change, given === null ? known : scaled(known, given)));
     }
     const report = plans.map(({ change, ...plan }) => ({ ...plan, patch: change.patch }));
+    if (flags.outputFormat === 'markdown') {
+      context.stdout(renderPlanMarkdown(plans));
+      return;
+    }
     print(context, flags.outputFormat, report, () => (plans.length === 0 ? 'no change\n' : plans.map(renderPlan).join('\n')));
   });
 }
@@ -70,6 +80,7 @@ function planChange(change: ServiceChange, traffic: Traffic): ServicePlan {
   const nothing = {
     service,
     strategy: null,
+    risk: from === null || to === null ? null : choose(from.config, to.config),
     chosen_because: null,
     stages: [],
     requests_per_second: traffic.requestsPerSecond,

@@ -7,6 +7,7 @@ import { notInEffect, settingsKeys } from '../../domain/settings/not-in-effect.t
 import { shortDigest } from '../../domain/config/digest.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import type { LlmConfig } from '../../generated/types.ts';
+import { renderAnnotations } from '../annotations.ts';
 import { ExitError, refused, type CliContext } from '../context.ts';
 import { print, renderTable, withOutput, type OutputFormat } from '../output.ts';
 
@@ -14,7 +15,7 @@ interface Flags {
   readonly dir: string;
   readonly config?: string;
   readonly verbose?: true;
-  readonly outputFormat: OutputFormat;
+  readonly outputFormat: OutputFormat | 'github';
 }
 
 export function addValidate(program: Command, context: CliContext): void {
@@ -25,17 +26,20 @@ export function addValidate(program: Command, context: CliContext): void {
       .option('--dir <dir>', 'checkout of the repository', '.')
       .option('--config <file>', 'check this one file (a configuration, settings or models.yaml) against the checkout')
       .option('--verbose', 'also list what was found to be right'),
+    ['github'],
   ).action(async (flags: Flags) => {
     const texts = await context.checkout(flags.dir).workingTree();
     const checked = flags.config === undefined ? checkRepository(texts, context.read) : await checkFile(context, texts, flags.config);
     const services = [...checked.services.values()].map(({ service, digest }) => ({ service, digest }));
     const report = { valid: checked.problems.length === 0, services, problems: checked.problems };
-    print(context, flags.outputFormat, report, () => renderReport(checked, flags));
-    if (checked.problems.length > 0) throw new ExitError(3, flags.outputFormat === 'table' ? `${checked.problems.length} problem(s).` : '');
+    const isForPeople = flags.outputFormat === 'table' || flags.outputFormat === 'github';
+    print(context, flags.outputFormat === 'github' ? 'table' : flags.outputFormat, report, () => renderReport(checked, flags));
+    if (checked.problems.length > 0) throw new ExitError(3, isForPeople ? `${checked.problems.length} problem(s).` : '');
   });
 }
 
 function renderReport(checked: CheckedRepository, flags: Flags): string {
+  if (flags.outputFormat === 'github' && checked.problems.length > 0) return renderAnnotations(checked.problems, annotated(flags));
   if (checked.problems.length > 0) return checked.problems.map((problem) => `${formatProblem(problem)}\n`).join('');
   const what = flags.config ?? `${checked.services.size} service(s)`;
   if (flags.verbose !== true) return `valid: ${what}\n`;
@@ -47,6 +51,11 @@ function renderReport(checked: CheckedRepository, flags: Flags): string {
     plan.steps.map(describeStep).join(', '),
   ]);
   return `valid: ${what}\n${renderTable([['SERVICE', 'DIGEST', 'MODEL', 'STRATEGY', 'STEPS'], ...rows])}`;
+}
+
+/** Paths of annotations begin at the root; that of a file which was named is as it was named. */
+function annotated({ dir, config }: Flags): string {
+  return config === undefined ? dir : '.';
 }
 
 /** The file takes the place of a file in the checkout, so that it is checked with the catalogue and settings that will hold. */

@@ -137,8 +137,8 @@ function sameArmProblems(arms: readonly (Arm & { readonly digest: string })[]): 
   });
 }
 
-/** From the JSON Patch of what serves requests. */
-function choose(stable: LlmConfig, meant: LlmConfig): Choice {
+/** What kind of change it is, by the JSON Patch of what serves requests. */
+export function choose(stable: LlmConfig, meant: LlmConfig): Choice {
   const serving = ({ metadata: _metadata, deployment_strategy: _strategy, version: _version, ...rest }: LlmConfig): unknown => rest;
   const models: Readonly<Record<string, string | undefined>> = {
     '/llm/model': stable.llm?.model,

@@ -1,0 +1,137 @@
+/** The composite action as a runner runs it: its own commands, a real checkout, and files in the place of the runner's. `gh` is a stand-in. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
+import { planMarker } from '../../src/cli/plan-markdown.ts';
+
+const root = join(import.meta.dirname, '../..');
+const actionPath = join(root, '.github/actions/validate');
+const action = parse(readFileSync(join(actionPath, 'action.yml'), 'utf8')) as {
+  readonly runs: { readonly steps: readonly { readonly name: string; readonly run: string; readonly env?: Record<string, string> }[] };
+};
+let directory: string;
+let checkout: string;
+
+/** Answers `gh api` from a folder of comments, and keeps what it was given. */
+const gh = `#!/bin/bash
+set -eu
+method=GET; body=; path=
+shift
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --method) method="$2"; shift 2;;
+    --field) body="\${2#body=@}"; shift 2;;
+    --jq) shift 2;;
+    --*) shift;;
+    *) path="$1"; shift;;
+  esac
+done
+echo "$method $path" >> "$COMMENTS/calls"
+case "$method" in
+  GET) ls "$COMMENTS" | grep -E '^[0-9]+$' || true;;
+  POST) cp "$body" "$COMMENTS/101";;
+  PATCH) cp "$body" "$COMMENTS/\${path##*/}";;
+esac
+`;
+
+function git(...args: readonly string[]): void {
+  const { status, stderr } = spawnSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...args], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+}
+
+/** One step, in the checkout, under bash as GitHub starts it. */
+function step(
+  name: string,
+  environment: Readonly<Record<string, string>> = {},
+): { readonly code: number | null; readonly out: string; readonly err: string } {
+  const found = action.runs.steps.find((one) => one.name === name);
+  assert.ok(found !== undefined);
+  const { status, stdout, stderr } = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', found.run], {
+    cwd: checkout,
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}`,
+      GITHUB_ACTION_PATH: actionPath,
+      GITHUB_STEP_SUMMARY: join(directory, 'summary.md'),
+      GITHUB_OUTPUT: join(directory, 'output'),
+      RUNNER_TEMP: directory,
+      DIRECTORY: '.',
+      BASE: 'main',
+      COMMENTS: join(directory, 'comments'),
+      ...environment,
+    },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+function edit(change: (text: string) => string): void {
+  const path = join(checkout, 'services/support-chat/config.yaml');
+  writeFileSync(path, change(readFileSync(path, 'utf8')));
+}
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'actuator-action-'));
+  checkout = join(directory, 'checkout');
+  cpSync(join(root, 'example-config-repo'), checkout, { recursive: true });
+  for (const folder of ['bin', 'comments']) mkdirSync(join(directory, folder));
+  writeFileSync(join(directory, 'bin/gh'), gh, { mode: 0o755 });
+  git('init', '-q', '-b', 'main');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'start');
+  git('checkout', '-q', '-b', 'topic');
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('the action', () => {
+  it('passes what is right, and sums up what merging would do', () => {
+    edit((text) => text.replace(/temperature: [0-9.]+/, 'temperature: 0.31'));
+    assert.deepEqual(step('Validate'), { code: 0, out: 'valid: 2 service(s)\n', err: '' });
+    assert.equal(step('Plan').code, 0);
+    const summary = readFileSync(join(directory, 'summary.md'), 'utf8');
+    assert.ok(summary.startsWith(planMarker));
+    for (const part of [
+      /### `support-chat`: rollout by canary/,
+      /"value":0\.31/,
+      /\*\*Risk\*\*: parameters/,
+      /\*\*Approvals\*\*/,
+      /\*\*Watched\*\*: error rate/,
+      /\| 1 \| /,
+    ])
+      assert.match(summary, part);
+    assert.match(readFileSync(join(directory, 'output'), 'utf8'), /^file=.*actuator-plan\.md$/m);
+  });
+
+  it('keeps one comment up to date', () => {
+    const environment = { REPOSITORY: 'acme/prompts', PULL_REQUEST: '7', PLAN: join(directory, 'actuator-plan.md') };
+    for (const value of ['0.31', '0.32']) {
+      edit((text) => text.replace(/temperature: [0-9.]+/, `temperature: ${value}`));
+      step('Plan');
+      const { code, err } = step('Comment', environment);
+      assert.equal(code, 0, err);
+      assert.match(readFileSync(join(directory, 'comments/101'), 'utf8'), new RegExp(`"value":${value}`));
+    }
+    const calls = readFileSync(join(directory, 'comments/calls'), 'utf8').trim().split('\n');
+    const comments = 'repos/acme/prompts/issues/7/comments';
+    assert.deepEqual(calls, [`GET ${comments}`, `POST ${comments}`, `GET ${comments}`, 'PATCH repos/acme/prompts/issues/comments/101']);
+  });
+
+  it('marks problems on their lines, and fails', () => {
+    edit((text) => text.replace(/model: gpt-4-turbo/, 'model: gpt-4-trubo'));
+    const { code, out, err } = step('Validate');
+    assert.equal(code, 3, err);
+    assert.match(
+      out,
+      /^::error file=services\/support-chat\/config\.yaml,line=\d+,col=\d+,title=actuator%3A unknown-model::Model "gpt-4-trubo"/m,
+    );
+    assert.notEqual(step('Plan').code, 0);
+    assert.ok(existsSync(join(directory, 'summary.md')));
+  });
+});
