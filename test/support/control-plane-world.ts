@@ -5,7 +5,7 @@ import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { createControlPlane, type ControlPlane } from '../../src/app/control-plane.ts';
 import { sha1Hex } from '../../src/base/hash.ts';
 import type { ServiceState } from '../../src/domain/rollout/state.ts';
-import type { ConfigurationRepository, RepositoryTree, StatusCommit } from '../../src/ports/repository.ts';
+import type { ConfigurationRepository, ConfigurationWriter, RepositoryTree, StatusCommit } from '../../src/ports/repository.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { FakeClock } from './fake-clock.ts';
 
@@ -60,9 +60,9 @@ export function aHistory(): ConfigurationRepository & { push(files: Files): void
   };
 }
 
-export interface ControlPlaneWorld {
+export interface ControlPlaneWorld<H = ReturnType<typeof aHistory>> {
   readonly controlPlane: ControlPlane;
-  readonly history: ReturnType<typeof aHistory>;
+  readonly history: H;
   readonly clock: FakeClock;
   readonly store: Store;
   readonly reverts: string[];
@@ -76,12 +76,13 @@ export interface ControlPlaneWorld {
 export const service = (model: string): string => `llm: { model: ${model} }\n`;
 export const base: Readonly<Record<'actuator.yaml' | 'models.yaml', string>> = { 'actuator.yaml': settings, 'models.yaml': models };
 
-export async function bootControlPlane(
+export async function bootControlPlane<H extends ConfigurationRepository>(
   store: Store,
-  history: ReturnType<typeof aHistory>,
+  history: H,
   clock: FakeClock,
   foreign: string | null = null,
-): Promise<ControlPlaneWorld> {
+  writer?: ConfigurationWriter,
+): Promise<ControlPlaneWorld<H>> {
   const lease = await store.acquireLease(`holder-${Math.random()}`, 0);
   const reverts: string[] = [];
   const published: StatusCommit[] = [];
@@ -89,7 +90,7 @@ export async function bootControlPlane(
   const controlPlane = createControlPlane({
     store,
     repository: history,
-    writer: {
+    writer: writer ?? {
       revert(order) {
         reverts.push(order.service);
         return Promise.resolve({ kind: 'committed', commit: 'revert' });
