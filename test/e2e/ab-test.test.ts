@@ -1,6 +1,5 @@
 /** A test of variants as a person drives it: a file, real Git, a real gateway, answers that people score. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +7,11 @@ import { after, before, describe, it } from 'node:test';
 import { startLoad, type Load } from '../../src/demo/load.ts';
 import { status } from '../../src/demo/story.ts';
 import { createWorld, type World } from '../../src/demo/world.ts';
+import { printedBy, runCli, type Ran } from '../support/command-line.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { quickSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
-const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 const config = `services/${service}/config.yaml`;
 /** What people think of the answers. */
 const quality: Readonly<Record<string, number>> = { conservative: 0.7, balanced: 0.9, stable: 0.7 };
@@ -21,30 +20,8 @@ let load: Load;
 let people: NodeJS.Timeout;
 const arms = new Map<string, number>();
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function actuator(...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [binary, ...args], {
-      env: { ...process.env, ACTUATOR_URL: world.apiUrl, ACTUATOR_DATA_DIR: world.dataDirectory },
-      cwd: world.directory,
-    });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
-
-async function good(...args: readonly string[]): Promise<string> {
-  const { code, out, err } = await actuator(...args);
-  assert.equal(code, 0, `${args.join(' ')}: ${out}${err}`);
-  return out;
-}
+const actuator = (...args: readonly string[]): Promise<Ran> => runCli(world, args);
+const good = (...args: readonly string[]): Promise<string> => printedBy(world, args);
 
 async function file(name: string, text: string): Promise<string> {
   await writeFile(join(world.directory, name), text);

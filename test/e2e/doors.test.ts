@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,26 +6,15 @@ import { after, before, describe, it } from 'node:test';
 import { startLoad, type Load } from '../../src/demo/load.ts';
 import { status, untilEnded } from '../../src/demo/story.ts';
 import { createWorld, type World } from '../../src/demo/world.ts';
+import { runCli, type Ran } from '../support/command-line.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { slowSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
-const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 let world: World;
 let load: Load;
 
-function actuator(...args: readonly string[]): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [binary, ...args], {
-      env: { ...process.env, ACTUATOR_URL: world.apiUrl, ACTUATOR_DATA_DIR: world.dataDirectory },
-      cwd: world.directory,
-    });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
+const actuator = (...args: readonly string[]): Promise<Ran> => runCli(world, args);
 
 before(async () => {
   world = await createWorld({

@@ -8,11 +8,11 @@ import { after, before, describe, it } from 'node:test';
 import { startLoad, type Load } from '../../src/demo/load.ts';
 import { status, untilEnded } from '../../src/demo/story.ts';
 import { createWorld, freePort, type World } from '../../src/demo/world.ts';
+import { binary, printedBy, runCli, type Ran } from '../support/command-line.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { quickSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
-const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
 const config = `services/${service}/config.yaml`;
 const settings = `${quickSettings}blue_green: { validation_percentage: 50, cutover: { validation_duration_minutes: 1s, traffic_shift_duration_seconds: 2 } }
 rolling: { batch_percentage: 50, batch_duration_minutes: 1s }
@@ -21,34 +21,10 @@ let world: World;
 let load: Load;
 const children: ChildProcess[] = [];
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function actuator(...args: readonly string[]): Promise<Ran> {
-  return runWith({}, ...args);
-}
-
-function runWith(environment: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [binary, ...args], {
-      env: { ...process.env, ACTUATOR_URL: world.apiUrl, ACTUATOR_DATA_DIR: world.dataDirectory, ...environment },
-      cwd: world.directory,
-    });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
-
-async function good(...args: readonly string[]): Promise<string> {
-  const { code, out, err } = await actuator(...args);
-  assert.equal(code, 0, `${args.join(' ')}: ${out}${err}`);
-  return out;
-}
+const actuator = (...args: readonly string[]): Promise<Ran> => runCli(world, args);
+const good = (...args: readonly string[]): Promise<string> => printedBy(world, args);
+const runWith = (environment: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran> =>
+  runCli(world, args, environment);
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(world.directory, name);

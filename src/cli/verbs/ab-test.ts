@@ -130,7 +130,7 @@ function addStatus(program: Command, context: CliContext): void {
     .command('ab-test-status')
     .description('what a test of variants has found so far')
     .requiredOption('--test-id <id>', 'the test: its deployment')
-    .option('-w, --watch', 'go on until the test has ended or waits for a person')
+    .option('-w, --watch', 'go on until the test has ended or waits for a person; exit code 1 when it ended badly')
     .option('--timeout-seconds <n>', 'with --watch: give up after this long, exit code 1');
   withApi(withOutput(command)).action(async (flags: Flags) => {
     const client = await connect(context, flags);
@@ -138,9 +138,11 @@ function addStatus(program: Command, context: CliContext): void {
     const load = async (): Promise<TestStatus> => accepted<TestStatus>(await client.get(`${base}/${encodeURIComponent(flags.testId)}`));
     const status = flags.watch === true ? await watch(context, flags, load) : await load();
     print(context, flags.outputFormat, status, () => renderTest(status, context.now()));
+    if (flags.watch === true && endedBadly.has(status.phase)) throw new ExitError(1, '');
   });
 }
 
+const endedBadly: ReadonlySet<string> = new Set(['rolled-back', 'held', 'failed', 'rejected']);
 const underWay: ReadonlySet<string> = new Set(['pending', 'progressing', 'promoting', 'rolling-back', 'recovering']);
 
 /** On a terminal the picture is redrawn; otherwise the last one is printed. */
