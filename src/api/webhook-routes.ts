@@ -36,12 +36,8 @@ export function addWebhookRoutes(
   const isAllowed = tokenBucket(() => clock.now());
   const isRepeated = rememberDeliveries();
 
-  async function limit(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async function refuseWhereNotSetUp(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (webhooks === null) return sendProblems(reply, 404, [notSetUp]);
-    if (isAllowed()) return;
-    counter.inc({ outcome: 'limited' });
-    void reply.header('retry-after', '1');
-    return sendProblems(reply, 429, [tooMany]);
   }
 
   // A scope of its own: other routes go on to parse JSON.
@@ -50,9 +46,9 @@ export function addWebhookRoutes(
     scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: bodyCap }, (_request, body, parsed) =>
       parsed(null, body),
     );
-    const options = { config: { role: 'public' }, bodyLimit: bodyCap, onRequest: limit } as const;
+    const options = { config: { role: 'public' }, bodyLimit: bodyCap, onRequest: refuseWhereNotSetUp } as const;
     scope.post('/api/v1/webhooks/github', options, async (request, reply) => {
-      const outcome = webhooks === null ? 'ignored' : await take(webhooks, isRepeated, request, reply);
+      const outcome = webhooks === null ? 'ignored' : await take(webhooks, { isAllowed, isRepeated }, request, reply);
       counter.inc({ outcome });
       return reply;
     });
@@ -74,10 +70,15 @@ const forged: Problem = {
   message: "The signature does not fit: compare the webhook's secret with the daemon's --webhook-secret-file.",
 };
 
+interface Limits {
+  readonly isAllowed: () => boolean;
+  readonly isRepeated: (signature: string) => boolean;
+}
+
 /** Answers, and says what became of the delivery. */
 async function take(
   { secrets, read, wakeUp }: WebhookDeps,
-  isRepeated: (delivery: string) => boolean,
+  { isAllowed, isRepeated }: Limits,
   { headers, body }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<string> {
@@ -85,12 +86,15 @@ async function take(
   if (typeof body !== 'string' || body === '' || typeof event !== 'string' || typeof delivery !== 'string')
     return sendRefusal(reply, 400, malformed, 'malformed');
   if (!(await isSigned(secrets, body, signature))) return sendRefusal(reply, 401, forged, 'forged');
+  // After the signature: nobody without the secret can use up what others need.
+  if (!isAllowed()) return sendRefusal(reply.header('retry-after', '1'), 429, tooMany, 'limited');
   const hint = read(event, parsed(body));
   if (!hint.ok) return sendRefusal(reply, 400, hint.error[0] ?? malformed, 'malformed');
   const said = hint.value;
   if (said.kind === 'ping') return send(reply, 200, 'ping');
   if (said.kind === 'ignored') return send(reply, 202, 'ignored', said.reason);
-  if (isRepeated(delivery)) return send(reply, 202, 'repeated');
+  // Signed, unlike the id that comes with it.
+  if (isRepeated(String(signature))) return send(reply, 202, 'repeated');
   wakeUp.hint(said.commit);
   return send(reply, 202, 'woken');
 }
@@ -118,12 +122,12 @@ function parsed(body: string): unknown {
   }
 }
 
-/** True for an id that was taken before: a delivery that is sent again, by whomever, says nothing new. */
-function rememberDeliveries(): (id: string) => boolean {
+/** True for a signature that was taken before: a delivery that is sent again, by whomever, says nothing new. */
+function rememberDeliveries(): (signature: string) => boolean {
   const ids = new Set<string>();
-  return (id) => {
-    if (ids.has(id)) return true;
-    ids.add(id.slice(0, 100));
+  return (signature) => {
+    if (ids.has(signature)) return true;
+    ids.add(signature);
     for (const oldest of ids) {
       if (ids.size <= keptDeliveries) break;
       ids.delete(oldest);

@@ -1,4 +1,5 @@
 /** Problems as workflow commands of GitHub Actions, which shows them on the lines that they are about. */
+import { posix } from 'node:path';
 import type { Problem } from '../base/problem.ts';
 
 /** `directory`: where the checked files lie below the repository's root. One line each. */
@@ -8,7 +9,7 @@ export function renderAnnotations(problems: readonly Problem[], directory: strin
 
 function annotation({ code, message, file, line, column, path }: Problem, directory: string): string {
   const place = [
-    ...(file === undefined ? [] : [['file', directory === '.' ? file : `${directory.replace(/\/$/, '')}/${file}`] as const]),
+    ...(file === undefined ? [] : [['file', posix.join(directory, file)] as const]),
     ...(line === undefined ? [] : [['line', String(line)] as const]),
     ...(column === undefined ? [] : [['col', String(column)] as const]),
     ['title', `actuator: ${code}`] as const,

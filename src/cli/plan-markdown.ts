@@ -54,12 +54,17 @@ function actionOf({ action, strategy }: ServicePlan): string {
 }
 
 function renderPatch(patch: readonly PatchOperation[]): string {
-  const shown = patch.slice(0, mostOperations).map((operation) => shorten(JSON.stringify(operation)));
+  const shown = patch.slice(0, mostOperations).map((operation) => shorten(visible(JSON.stringify(operation))));
   const rest = patch.length > shown.length ? [`... ${patch.length - shown.length} more`] : [];
   const text = [...shown, ...rest].join('\n');
   // Longer than any fence in what somebody wrote.
   const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)));
   return `${fence}json\n${text}\n${fence}\n`;
+}
+
+/** As JSON may have it as well. */
+function visible(json: string): string {
+  return json.replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function shorten(text: string): string {
@@ -79,10 +84,7 @@ function renderRollout(plan: ServicePlan, of: Plan): readonly string[] {
 
 function riskText(risk: Choice | null): string {
   if (risk === null) return 'unknown, there is nothing to compare with';
-  return `${risk.change}, whose pace would be ${risk.pace}: ${risk.paths
-    .slice(0, 10)
-    .map((path) => `\`${cell(path)}\``)
-    .join(', ')}`;
+  return `${risk.change}, whose pace would be ${risk.pace}: ${risk.paths.slice(0, 10).map(code).join(', ')}`;
 }
 
 function approvalText({ gates, abTest }: Plan): string {
@@ -96,7 +98,10 @@ function approvalText({ gates, abTest }: Plan): string {
 
 function watchText({ policy, watchMs, autoRollback }: Plan, notMeasured: readonly string[]): string {
   const limits = policy.criteria.filter(({ metric }) => !notMeasured.includes(metric)).map(criterionText);
-  const missing = notMeasured.length === 0 ? '' : `; not measured at present, so not judged: ${notMeasured.map(metricName).join(', ')}`;
+  const missing =
+    notMeasured.length === 0
+      ? ''
+      : `; not measured at present, so not judged: ${notMeasured.map((metric) => cell(metricName(metric))).join(', ')}`;
   const after = `after the promotion for ${formatDuration(watchMs)}`;
   return `${limits.join('; ')}${missing}; ${after}. ${autoRollback ? 'A failing canary is rolled back and reverted.' : '**Automatic rollback is disabled**: a failing canary is paused.'}`;
 }
@@ -107,7 +112,7 @@ function criterionText({ metric, margin, max, min }: Criterion): string {
     ...(max === null ? [] : [`at most ${formatMetric(metric, max)}`]),
     ...(min === null ? [] : [`at least ${formatMetric(metric, min)}`]),
   ];
-  return `${metricName(metric)} ${limits.join(', ') || 'must be there'}`;
+  return `${cell(metricName(metric))} ${limits.join(', ') || 'must be there'}`;
 }
 
 function isWorseHigher(metric: string): boolean {
@@ -127,12 +132,19 @@ function renderSteps({ steps, stages }: ServicePlan): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n') + '\n';
 }
 
-/** Text of others inside a line: no table, no HTML, no mention of anybody. */
+/** Text of others inside a line: no Markdown, no HTML, no mention of anybody. */
 function cell(text: string): string {
-  return text
-    .replace(/[\r\n]+/g, ' ')
-    .replaceAll('|', '\\|')
-    .replaceAll('<', '&lt;')
-    .replaceAll('@', '@\u200b')
-    .replaceAll('`', "'");
+  return withoutControls(text)
+    .replace(/[\\`*_{}[\]()#+!|<>&~]/g, '\\$&')
+    .replace(/@|:\/\/|www\./g, '$&\u200b');
+}
+
+/** In a code span, where nothing is escaped. */
+function code(text: string): string {
+  return `\`${withoutControls(text).replaceAll('`', "'")}\``;
+}
+
+/** One line, and no character that makes it read otherwise than it is. */
+function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 }

@@ -20,6 +20,8 @@ interface Served extends Compiled {
   /** Keys that each variant has served at this weight. */
   readonly seen: { readonly canary: DistinctKeys; readonly stable: DistinctKeys };
   readonly load: Load;
+  /** A newer assignment came and can't be served here: this one's canary may have been rolled back long ago. */
+  readonly isOutdated: boolean;
 }
 
 /** Requests under way: outlives assignments. */
@@ -81,7 +83,11 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
       if (present !== undefined && !isNewer(assignment, present.assignment))
         return ok(isSame(assignment, present.assignment) ? 'applied' : 'ignored');
       const compiled = compileAssignment(assignment, deps.environment);
-      if (!compiled.ok) return compiled;
+      if (!compiled.ok) {
+        // What it said of a canary is over; its stable goes on, since something must.
+        if (present !== undefined) served.set(assignment.service, { ...present, isOutdated: true });
+        return compiled;
+      }
       served.set(assignment.service, succeed(present, assignment, compiled.value));
       reindex();
       return ok('applied');
@@ -94,7 +100,8 @@ export function createAssignmentTable(deps: TableDeps): AssignmentTable {
       const stable = variants.at(-1) ?? variants[0];
       const now = deps.now();
       const common = { service, scorer, load, dailyBudgetUsd: stable.costControls.daily_budget_usd };
-      if (variants.length === 1 || now >= leaseUntil) return { ...common, mirrorTo: null, variant: stable, identity: anonymous };
+      if (variants.length === 1 || now >= leaseUntil || entry.isOutdated)
+        return { ...common, mirrorTo: null, variant: stable, identity: anonymous };
       const { mirror, canary_gateways: batch } = entry.assignment;
       if (batch != null)
         return { ...common, mirrorTo: null, variant: batch.includes(deps.gateway) ? variants[0] : stable, identity: anonymous };
@@ -170,6 +177,7 @@ function succeed(present: Served | undefined, assignment: Assignment, compiled: 
         ? present.seen
         : { canary: distinctKeys(), stable: distinctKeys() },
     load: present?.load ?? { inFlight: 0 },
+    isOutdated: false,
   };
 }
 

@@ -73,9 +73,9 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
     url,
     async stop() {
       rounds();
-      webhooks?.wakeUp.stop();
       await gateway?.stop();
       await api.close();
+      webhooks?.wakeUp.stop();
       await controlPlane.controlPlane.stop();
       await controlPlane.repository.close();
       await leadership.release();
@@ -86,7 +86,7 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
 
 /** Null where no secret is given: then nobody could tell a delivery from a forgery. */
 async function openWebhooks(
-  { webhookSecretFile: file, repository, branch }: ServeOptions,
+  { webhookSecretFile: file, webhookRepository, repository, branch }: ServeOptions,
   controlPlane: ControlPlane,
 ): Promise<WebhookDeps | null> {
   if (file === null) return null;
@@ -98,7 +98,7 @@ async function openWebhooks(
     throw new StalledError(
       `${file} must hold the webhook's secret, 16 characters or more on a line of its own; openssl rand -hex 32 makes a good one.`,
     );
-  const watched = { repository: repositoryName(repository), branch };
+  const watched = { repository: webhookRepository ?? repositoryName(repository), branch };
   const wakeUp = createWakeUp({ clock: systemClock, poll: () => controlPlane.poll(), head: controlPlane.reconciler.head });
   return { secrets: [secret, ...older], read: githubDeliveries(watched, schemaProblems), wakeUp };
 }

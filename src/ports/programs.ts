@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly pollSeconds: number;
   /** Secrets of the code host's webhook, the one in use first; null: no webhooks are taken. */
   readonly webhookSecretFile: string | null;
+  /** owner/name, as the code host says it; null: read off the repository's address. */
+  readonly webhookRepository: string | null;
   readonly allowLocalRemote: boolean;
   readonly takeOver: boolean;
   readonly gitToken: string | null;

@@ -97,7 +97,8 @@ describe('a delivery', () => {
       (await deliver('push', null, { raw: `${raw} `, headers: { 'x-hub-signature-256': await sign(secret, raw) } })).status,
       401,
     );
-    const again = { raw, headers: { 'x-github-delivery': 'one', 'x-hub-signature-256': await sign(older, raw) } };
+    // Whatever id it comes under: that is not signed.
+    const again = { raw, headers: { 'x-hub-signature-256': await sign(older, raw) } };
     assert.deepEqual([(await deliver('push', null, again)).outcome, (await deliver('push', null, again)).outcome], ['woken', 'repeated']);
     assert.equal(hints.length, 1);
   });
@@ -128,26 +129,30 @@ describe('a delivery', () => {
       assert.ok(outcomes.has(expected), expected);
   });
 
-  it('is one too many beyond what people cause; metrics count all of them', async () => {
-    const raw = JSON.stringify(push());
-    const headers = { 'x-hub-signature-256': 'sha256=0', connection: 'keep-alive' };
-    let limited = 0;
-    for (let batch = 0; batch < 420 && limited === 0; batch++) {
-      const answers = await Promise.all(
-        Array.from({ length: 50 }, () =>
-          api.inject({
-            method: 'POST',
-            url: '/api/v1/webhooks/github',
-            payload: raw,
-            headers: { 'content-type': 'application/json', 'x-github-event': 'push', 'x-github-delivery': 'x', ...headers },
-          }),
-        ),
-      );
-      limited = answers.filter(({ statusCode }) => statusCode === 429).length;
-    }
-    assert.ok(limited > 0);
+  it('is one too many beyond what people cause; unsigned ones use up nothing, and metrics count all of them', async () => {
+    const send = async (raw: string, signature: string): Promise<number> =>
+      (
+        await api.inject({
+          method: 'POST',
+          url: '/api/v1/webhooks/github',
+          payload: raw,
+          headers: {
+            'content-type': 'application/json',
+            'x-github-event': 'ping',
+            'x-github-delivery': 'x',
+            'x-hub-signature-256': signature,
+          },
+        })
+      ).statusCode;
+    const unsigned = await Promise.all(Array.from({ length: 500 }, () => send('{}', 'sha256=0')));
+    assert.deepEqual([...new Set(unsigned)], [401]);
+    const signature = await sign(secret, '{}');
+    let limited = false;
+    for (let batch = 0; batch < 420 && !limited; batch++)
+      limited = (await Promise.all(Array.from({ length: 50 }, () => send('{}', signature)))).includes(429);
+    assert.ok(limited);
     clock.advance(1000);
-    assert.equal((await deliver('push', push())).outcome, 'woken');
+    assert.equal((await deliver('push', push({ after: 'b'.repeat(40) }))).outcome, 'woken');
     const metrics = await registry.metrics();
     for (const outcome of ['woken', 'ignored', 'forged', 'repeated', 'malformed', 'ping', 'limited'])
       assert.match(metrics, new RegExp(`actuator_webhook_deliveries_total\\{outcome="${outcome}"\\} [1-9]`));
@@ -202,10 +207,40 @@ describe('hints', () => {
     late.head = 'c1';
     late.advance(20_000);
     assert.equal(late.polls(), 2);
+    // Out of order: the newer one is still waited for.
+    const swapped = aWakeUp();
+    swapped.hint('newer');
+    swapped.head = 'older';
+    swapped.hint('older');
+    swapped.advance(1000);
+    assert.equal(swapped.polls(), 2);
+    swapped.advance(1000);
+    assert.equal(swapped.polls(), 3);
     const never = aWakeUp();
     never.hint('c2');
     never.advance(60_000);
     assert.equal(never.polls(), 4);
+    never.hint(null);
+    never.advance(60_000);
+    assert.equal(never.polls(), 5, 'what was given up is not waited for again');
+  });
+
+  it('come through though the clock was set back, and end when they are stopped', () => {
+    const time = fakeClock();
+    let polls = 0;
+    const wakeUp = createWakeUp({ clock: time, poll: () => polls++, head: () => null });
+    wakeUp.hint(null);
+    time.advance(-3_600_000);
+    for (let step = 0; step < 20; step++) {
+      wakeUp.hint(null);
+      time.advance(500);
+    }
+    assert.ok(polls > 5, String(polls));
+    wakeUp.stop();
+    const before = polls;
+    wakeUp.hint(null);
+    time.advance(10_000);
+    assert.equal(polls, before);
   });
 });
 

@@ -247,5 +247,23 @@ ab_test: { metric: quality_score, max_duration_hours: 1 }
     await until('back', () => bench.state('chat').active === null);
     assert.match(await stableText(), /temperature: 0.4/);
     assert.equal(bench.state('chat').last?.reason, 'back on a revision that was promoted not long ago');
+    remote.commit({ [file]: `# still\n${tested}` }, 'comment');
+    await look();
+    assert.equal(bench.state('chat').active, null, 'nor is it begun again after that');
+  });
+
+  it('may be run anew by who has gone back to before it, with the approvals that any change needs', async () => {
+    git('revert', '--no-edit', 'HEAD');
+    push();
+    await look();
+    await until('back', () => bench.state('chat').active === null);
+    assert.match(await stableText(), /temperature: 0.9/);
+    remote.commit({ 'actuator.yaml': strict }, 'strict');
+    await look();
+    remote.commit({ [file]: tested }, 'once more');
+    await look();
+    const { active, stable } = bench.state('chat');
+    assert.deepEqual([active?.phase.name, active?.plan.kind], ['pending', 'ab-test']);
+    assert.match((await bench.store.configuration('chat', stable?.digest ?? ''))?.text ?? '', /temperature: 0.9/);
   });
 });

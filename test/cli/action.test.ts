@@ -1,7 +1,7 @@
 /** The composite action as a runner runs it: its own commands, a real checkout, and files in the place of the runner's. `gh` is a stand-in. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -63,7 +63,6 @@ function step(
       GITHUB_STEP_SUMMARY: join(directory, 'summary.md'),
       GITHUB_OUTPUT: join(directory, 'output'),
       RUNNER_TEMP: directory,
-      DIRECTORY: '.',
       BASE: 'main',
       COMMENTS: join(directory, 'comments'),
       ...environment,
@@ -77,9 +76,12 @@ function edit(change: (text: string) => string): void {
   writeFileSync(path, change(readFileSync(path, 'utf8')));
 }
 
+let environment: Record<string, string>;
+
 before(() => {
   directory = mkdtempSync(join(tmpdir(), 'actuator-action-'));
   checkout = join(directory, 'checkout');
+  environment = { REPOSITORY: 'acme/prompts', PULL_REQUEST: '7', PLAN: join(directory, 'actuator-plan.md') };
   cpSync(join(root, 'example-config-repo'), checkout, { recursive: true });
   for (const folder of ['bin', 'comments']) mkdirSync(join(directory, folder));
   writeFileSync(join(directory, 'bin/gh'), gh, { mode: 0o755 });
@@ -93,8 +95,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 describe('the action', () => {
   it('passes what is right, and sums up what merging would do', () => {
     edit((text) => text.replace(/temperature: [0-9.]+/, 'temperature: 0.31'));
-    assert.deepEqual(step('Validate'), { code: 0, out: 'valid: 2 service(s)\n', err: '' });
-    assert.equal(step('Plan').code, 0);
+    assert.deepEqual(step('Validate and plan'), { code: 0, out: 'valid: 2 service(s)\n', err: '' });
     const summary = readFileSync(join(directory, 'summary.md'), 'utf8');
     assert.ok(summary.startsWith(planMarker));
     for (const part of [
@@ -110,10 +111,9 @@ describe('the action', () => {
   });
 
   it('keeps one comment up to date', () => {
-    const environment = { REPOSITORY: 'acme/prompts', PULL_REQUEST: '7', PLAN: join(directory, 'actuator-plan.md') };
     for (const value of ['0.31', '0.32']) {
       edit((text) => text.replace(/temperature: [0-9.]+/, `temperature: ${value}`));
-      step('Plan');
+      step('Validate and plan');
       const { code, err } = step('Comment', environment);
       assert.equal(code, 0, err);
       assert.match(readFileSync(join(directory, 'comments/101'), 'utf8'), new RegExp(`"value":${value}`));
@@ -125,13 +125,14 @@ describe('the action', () => {
 
   it('marks problems on their lines, and fails', () => {
     edit((text) => text.replace(/model: gpt-4-turbo/, 'model: gpt-4-trubo'));
-    const { code, out, err } = step('Validate');
+    const { code, out, err } = step('Validate and plan');
     assert.equal(code, 3, err);
     assert.match(
       out,
       /^::error file=services\/support-chat\/config\.yaml,line=\d+,col=\d+,title=actuator%3A unknown-model::Model "gpt-4-trubo"/m,
     );
-    assert.notEqual(step('Plan').code, 0);
-    assert.ok(existsSync(join(directory, 'summary.md')));
+    // The comment must not go on to promise what is not valid any more.
+    assert.equal(step('Comment', environment).code, 0);
+    assert.match(readFileSync(join(directory, 'comments/101'), 'utf8'), /can not be merged as it is/);
   });
 });

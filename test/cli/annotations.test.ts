@@ -16,6 +16,7 @@ describe('an annotation', () => {
       renderAnnotations([problem], 'config/'),
       '::error file=config/a%2Cb%3Ac.yaml,line=3,col=5,title=actuator%3A schema::It holds 100 %25%0A::set-output name=x::y (/x)\n',
     );
+    assert.match(renderAnnotations([{ ...problem, file: 'x.yaml' }], './conf//'), /file=conf\/x\.yaml,/);
     assert.equal(renderAnnotations([{ code: 'missing', message: 'gone' }], '.'), '::error title=actuator%3A missing::gone\n');
   });
 });

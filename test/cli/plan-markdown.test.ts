@@ -31,7 +31,11 @@ describe('a plan as Markdown', () => {
     const text = renderPlanMarkdown([aPlan('chat', 'a\n```\n# Approved by @ceo\n````'), aPlan('search', 'plain')]);
     assert.match(text, /^`````json\n/m);
     assert.equal(text.split('\n').filter((line) => /^# Approved/.test(line)).length, 0);
-    assert.match(renderPlanMarkdown([aPlan('chat', 'x', ['| <img> @ceo'])]), /\\\| &lt;img> @\u200bceo/);
+    assert.match(
+      renderPlanMarkdown([aPlan('chat', 'x', ['| <img> @ceo ![x](https://evil.example/t.png)'])]),
+      /\\\| \\<img\\> @\u200bceo \\!\\\[x\\\]\\\(https:\/\/\u200bevil/,
+    );
+    assert.doesNotMatch(renderPlanMarkdown([aPlan('chat', 'x\u202ey')]), /\u202e/);
   });
 
   it('stays below what a comment holds, and says what is missing', () => {

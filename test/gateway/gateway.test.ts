@@ -358,6 +358,17 @@ describe('assignments', () => {
     assert.equal((await chat({ model: 'chat' })).headers.get('x-actuator-revision'), 'stable-commi+stable1');
   });
 
+  it('that can not be served end the canary of the one before: it may have been rolled back meanwhile', async () => {
+    control.lease(60);
+    await serve(anAssignment(1, 100, aServing(provider.url)));
+    await until('leased', async () => (await chat({ model: 'chat' })).headers.get('x-actuator-variant') === 'canary');
+    const model = { ...aServing(provider.url).models['gpt-4']!, api_key_env: 'NOT_SET_ANYWHERE' };
+
+    await serve(anAssignment(3, 50, aServing(provider.url), aServing(provider.url, { models: { 'gpt-4': model } })));
+
+    assert.equal((await chat({ model: 'chat' })).headers.get('x-actuator-variant'), 'stable');
+  });
+
   it('give the canary its weight only while the lease holds', async () => {
     control.lease(1);
     await serve(anAssignment(1, 100, aServing(provider.url)));

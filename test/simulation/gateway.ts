@@ -123,6 +123,9 @@ export class Gateway {
       this.served.set(data.service, data);
       this.#world.onServing(this, data);
     }
+    // A canary of before may have been rolled back meanwhile: stable goes on alone.
+    if (!isOld && missing.length > 0 && present !== undefined)
+      this.served.set(data.service, { ...present, variants: present.variants.slice(-1), mirror: null, canary_gateways: null });
     const isSame = present?.term === data.term && present.generation === data.generation;
     if (isOld && !isSame) return;
     this.#tell(leader, () =>

@@ -62,6 +62,20 @@ const regressions: readonly (Scenario & { readonly was: string })[] = [
       { at: 125_800, kind: 'command', service: 'chat', command: 'rollback-to' },
     ],
   },
+  {
+    was: 'a gateway that had missed a rollback and refused what came after it gave its canary traffic again',
+    seed: 2_078_323,
+    services: ['chat'],
+    gateways: 2,
+    requestsPerSecond: 40,
+    actions: [
+      { at: 34_400, kind: 'commit', service: 'chat', content: 'x1' },
+      { at: 44_200, kind: 'partition', gateway: 0, forMs: 66_489 },
+      { at: 44_900, kind: 'commit', service: 'chat', content: 'undo' },
+      { at: 68_300, kind: 'commit', service: 'chat', content: 'ab-test' },
+      { at: 104_400, kind: 'refusal', gateway: 0, forMs: 30_771 },
+    ],
+  },
 ];
 
 describe('histories that once broke', () => {

@@ -14,7 +14,7 @@ export interface PromoteWinnerDeps extends OperateDeps {
 /** The decision that a deployment waits with; otherwise what was found up to now. */
 export function comparisonOf(active: Deployment | null, present: AbTestVerdict | null): AbTestVerdict | null {
   const isDecided = active?.phase.name === 'paused' && (active.phase.reason === 'winner' || active.phase.reason === 'no-winner');
-  return isDecided ? active.comparison : (present ?? active?.comparison ?? null);
+  return isDecided ? (active.comparison ?? present) : (present ?? active?.comparison ?? null);
 }
 
 export async function promoteWinner(

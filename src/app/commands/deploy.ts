@@ -88,7 +88,7 @@ async function commitChange(
     ...(request.strategy === undefined ? {} : { deployment_strategy: { ...strategyOf(written), ...request.strategy } }),
   };
   const past = await pastOf(deps, service);
-  const tests = await decidedTests(deps.store, deps.controlPlane.engine.state(service));
+  const tests = await decidedTests(deps.store, service, deps.controlPlane.engine.state(service)?.decided ?? []);
   let problems: readonly Problem[] = [];
   const outcome = await deps.writer.edit(
     `services/${service}/config.yaml`,

@@ -12,7 +12,7 @@ import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
 import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
-import { newService, type Revision } from '../../domain/rollout/state.ts';
+import type { Revision } from '../../domain/rollout/state.ts';
 import { evidenceDigest } from '../publication/render.ts';
 import type { Engine } from './engine.ts';
 
@@ -115,8 +115,9 @@ async function writeConfig(
 
 /** Those that the service knows of, and the one that this revision has won, wherever it stands by now. */
 async function testsWith({ engine, store }: EffectDeps, service: string, revision: Revision): Promise<DecidedTests> {
-  const state = engine.state(service) ?? newService(service);
-  return decidedTests(store, { ...state, stable: revision });
+  const { wonTest, arm, digest } = revision;
+  const own = wonTest === undefined || arm === undefined ? [] : [{ test: wonTest, arm, armDigest: digest, at: 0 }];
+  return decidedTests(store, service, [...own, ...(engine.state(service)?.decided ?? [])]);
 }
 
 /** Null: the file holds neither what was promoted nor the test that it has won. */

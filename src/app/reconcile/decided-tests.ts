@@ -10,14 +10,15 @@ export interface DecidedTests {
   readonly wonIn: (config: LlmConfig) => Arm | null;
 }
 
-/** Of what is in force, and of what was promoted before it. By what the files say themselves: a new price list makes no new test. */
-export async function decidedTests(store: Pick<Store, 'configuration'>, state: ServiceState | undefined): Promise<DecidedTests> {
-  const won = [state?.stable ?? null, ...(state?.promoted ?? [])].flatMap((revision) =>
-    revision?.wonTest === undefined || revision.arm === undefined ? [] : [{ test: revision.wonTest, arm: revision.arm }],
-  );
+/** By what the files say themselves: a new price list makes no new test. */
+export async function decidedTests(
+  store: Pick<Store, 'configuration'>,
+  service: string,
+  decided: ServiceState['decided'],
+): Promise<DecidedTests> {
   const names = new Map<string, string>();
-  for (const { test, arm } of won) {
-    const stored = await store.configuration(state?.service ?? '', test);
+  for (const { test, arm } of decided) {
+    const stored = await store.configuration(service, test);
     // The newest decision counts.
     if (stored !== null && !names.has(ownDigest(stored.config))) names.set(ownDigest(stored.config), arm);
   }

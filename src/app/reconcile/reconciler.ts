@@ -287,7 +287,7 @@ async function readService(
   const document = await deps.loader.load('llm-config', blob);
   if (!document.ok) return document;
   const past = await pastOf(deps, service);
-  const won = (await decidedTests(deps.store, deps.engine.state(service))).wonIn(document.value.value);
+  const won = (await decidedTests(deps.store, service, deps.engine.state(service)?.decided ?? [])).wonIn(document.value.value);
   const meant = won === null ? document.value : { ...document.value, value: won.config };
   const defined = defineService(service, meant, inForce.catalogue, settingsFor(inForce, service), past);
   const text = won === null ? document.value.text : deps.mergeYaml(document.value.text, winningPatch(won));

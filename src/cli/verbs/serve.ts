@@ -12,6 +12,7 @@ interface Flags {
   readonly clientKeys?: string;
   readonly pollInterval: string;
   readonly webhookSecretFile?: string;
+  readonly webhookRepository?: string;
   readonly allowLocalRemote?: true;
   readonly takeOver?: true;
   readonly gitName: string;
@@ -38,6 +39,7 @@ export function addServe(program: Command, context: CliContext): void {
         'ACTUATOR_WEBHOOK_SECRET_FILE',
       ),
     )
+    .option('--webhook-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy')
     .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
     .option('--take-over', 'publish to a status branch that another control plane has written')
     .option('--git-name <name>', 'author of our commits', 'actuator')
@@ -56,6 +58,7 @@ export function addServe(program: Command, context: CliContext): void {
         clientKeysFile: flags.clientKeys ?? null,
         pollSeconds: pollSeconds(flags.pollInterval),
         webhookSecretFile: flags.webhookSecretFile ?? null,
+        webhookRepository: flags.webhookRepository ?? null,
         allowLocalRemote: flags.allowLocalRemote === true,
         takeOver: flags.takeOver === true,
         gitToken: context.environment['ACTUATOR_GIT_TOKEN'] ?? null,

@@ -74,7 +74,8 @@ const longestMs = 90 * 24 * 3_600_000;
 function testProblems({ metric, max_duration_hours: duration = 1 }: NonNullable<LlmConfig['ab_test']>): readonly Problem[] {
   const problems: Problem[] = [];
   const hint = suggestion(metric, builtInMetrics);
-  const isMistyped = !builtInMetrics.includes(metric) && hint.includes('Did you mean');
+  const isOwn = builtInMetrics.some((name) => metric === name || metric.startsWith(`${name}_`));
+  const isMistyped = !isOwn && hint.includes('Did you mean');
   if (!isUsableName(metric) || isMistyped)
     problems.push({ code: 'plan', path: '/ab_test/metric', message: `"${metric}" is no metric that is measured.${hint}` });
   const lastsMs = durationOf(duration);

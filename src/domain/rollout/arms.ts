@@ -41,17 +41,26 @@ export function promoteArm(
   const arm = active.plan.abTest?.arms.find((candidate) => candidate.name === name);
   if (arm === undefined) return unchanged(state);
   const decided = { ...active, revision: armRevision(active, arm), comparison: comparison ?? active.comparison };
-  return arm.digest === state.stable?.digest ? keep(state, decided, now) : promote(state, decided, now);
+  if (arm.digest === state.stable?.digest) return keep(withDecision(state, decided, now), decided, now);
+  const [next, effects] = promote(state, decided, now);
+  return [withDecision(next, decided, now), effects];
+}
+
+const decisionsKept = 50;
+
+function withDecision(state: ServiceState, { revision: { wonTest, arm, digest } }: Deployment, now: Instant): ServiceState {
+  if (wonTest === undefined || arm === undefined) return state;
+  const others = state.decided.filter(({ test }) => test !== wonTest);
+  return { ...state, decided: [{ test: wonTest, arm, armDigest: digest, at: now }, ...others].slice(0, decisionsKept) };
 }
 
 /** What has won is in force already: nothing changes but that the test is over. */
 function keep(state: ServiceState, decided: Deployment, now: Instant): Transition {
   const { revision } = decided;
-  const named = { wonTest: revision.wonTest ?? '', arm: revision.arm ?? '' };
-  const stable = state.stable === null ? null : { ...state.stable, ...named };
-  const promoted = state.promoted.map((entry) => (entry.digest === revision.digest ? { ...entry, ...named } : entry));
-  const reason = `kept "${named.arm}" of its A/B test, which is what was in force`;
-  const [ended, effects] = finish({ ...state, stable, promoted }, decided, { phase: 'completed', reason }, now);
+  const { arm = '', wonTest = '' } = revision;
+  const stable = state.stable === null ? null : { ...state.stable, wonTest };
+  const reason = `kept "${arm}" of its A/B test, which is what was in force`;
+  const [ended, effects] = finish({ ...state, stable }, decided, { phase: 'completed', reason }, now);
   return reassign(ended, [...effects, { kind: 'write-config', deploymentId: decided.id, revision }]);
 }
 

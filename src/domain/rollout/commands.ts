@@ -9,19 +9,8 @@ import { canaryWeight } from './shares.ts';
 import type { Deployment, ServiceState } from './state.ts';
 import { advance, setWeight } from './steps.ts';
 import { endForAnother } from './recovering.ts';
-import {
-  finish,
-  notice,
-  promote,
-  reassign,
-  rollBack,
-  rollBackPromoted,
-  setAside,
-  since,
-  unchanged,
-  withPhase,
-  type Transition,
-} from './transitions.ts';
+import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
+import { rollBackPromoted, setAside, since } from './undoing.ts';
 
 const commands = new Set<ServiceEvent['type']>([
   'paused',
@@ -88,7 +77,7 @@ function toActive(state: ServiceState, active: Deployment, command: ToActive, no
     case 'auto-rollback-paused':
       return disarmed(state, active, command, now);
     case 'rebalanced':
-      return reassign({ ...state, active: { ...active, resalted: active.resalted + 1, comparison: null } });
+      return reassign({ ...state, active: { ...active, resalted: active.resalted + 1, ...forgetting(active) } });
     case 'monitoring-restarted':
       return anew(state, active, now);
     case 'approved':
@@ -180,9 +169,14 @@ function extended(state: ServiceState, active: Deployment, byMs: number): Transi
   return unchanged(withPhase(state, { ...active, plan: longer }, { ...phase, extraHoldMs: phase.extraHoldMs + byMs }));
 }
 
+/** What was found is found anew, but for a decision that the deployment waits with. */
+function forgetting({ phase, comparison }: Deployment): Pick<Deployment, 'comparison'> {
+  return { comparison: phase.name === 'paused' ? comparison : null };
+}
+
 /** Of an A/B test also the winner that it waits with is found anew. */
 function anew(state: ServiceState, active: Deployment, now: Instant): Transition {
-  const begun = { ...active, warned: [], monitoringSince: now, comparison: null };
+  const begun = { ...active, warned: [], monitoringSince: now, ...forgetting(active) };
   const hadWinner = active.phase.name === 'paused' && active.phase.reason === 'winner';
   return hadWinner ? resume(state, begun, now) : unchanged({ ...state, active: begun });
 }

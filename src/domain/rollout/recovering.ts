@@ -2,7 +2,8 @@
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import type { Deployment, Phase, RevertProgress, Revision, ServiceState } from './state.ts';
-import { finish, notice, reassign, since, unchanged, withPhase, type Transition } from './transitions.ts';
+import { finish, notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
+import { since } from './undoing.ts';
 
 type Recovering = Extract<Phase, { name: 'recovering' }>;
 type Returned = Pick<Recovering, 'reason' | 'detectedBy' | 'revert'>;

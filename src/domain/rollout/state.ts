@@ -111,6 +111,14 @@ export interface Approval {
   readonly at: Instant;
 }
 
+export interface DecidedTest {
+  /** Digest of the A/B test. */
+  readonly test: string;
+  readonly arm: string;
+  readonly armDigest: string;
+  readonly at: Instant;
+}
+
 export type RollbackCause = 'sequential' | 'critical' | 'health' | 'deadline' | 'operator' | 'git';
 
 export type RevertProgress =
@@ -215,6 +223,8 @@ export interface ServiceState {
   /** Most recent first; bounded. */
   readonly promoted: readonly PromotedRevision[];
   readonly quarantine: readonly QuarantinedDigest[];
+  /** A/B tests that are over: a branch that holds one means the arm. The newest first; bounded. */
+  readonly decided: readonly DecidedTest[];
   /** What the branch held last: the digest is null when it could not be read. */
   readonly seen: { readonly commit: string; readonly digest: string | null } | null;
   readonly active: Deployment | null;
@@ -245,6 +255,7 @@ export function newService(service: string): ServiceState {
     previous: null,
     promoted: [],
     quarantine: [],
+    decided: [],
     seen: null,
     active: null,
     waiting: null,

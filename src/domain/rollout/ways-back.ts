@@ -3,7 +3,8 @@ import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type ServiceState, type Watch } from './state.ts';
 import { beginRecovery } from './recovering.ts';
-import { reassign, rollBackPromoted, setAside, unchanged, withPhase, type Transition } from './transitions.ts';
+import { reassign, unchanged, withPhase, type Transition } from './transitions.ts';
+import { rollBackPromoted, setAside } from './undoing.ts';
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>;
 

@@ -108,7 +108,7 @@ describe('a configuration with variants', () => {
     assert.deepEqual(messagesOf({}), []);
     assert.match(messagesOf({ ab_test: { metric: 'latency_p96' } })[0] ?? '', /no metric that is measured.*latency_p9/);
     assert.match(messagesOf({ ab_test: { metric: 'constructor' } })[0] ?? '', /no metric/);
-    assert.deepEqual(messagesOf({ ab_test: { metric: 'wit' } }), []);
+    for (const metric of ['wit', 'error_rate_5xx', 'quality_score_v2']) assert.deepEqual(messagesOf({ ab_test: { metric } }), [], metric);
     for (const duration of ['0s', '91d'])
       assert.match(messagesOf({ ab_test: { metric: 'wit', max_duration_hours: duration } })[0] ?? '', /90 days/);
     assert.match(groundProblems(read(written), false)[0]?.message ?? '', /needs a configuration in force/);

@@ -230,6 +230,10 @@ describe('what a hostile reader found in A/B tests', () => {
     const bench = aCanary(aTestPlan(false)).take(compared(found('winner', 'a')));
     bench.take(ordered({ type: 'monitoring-restarted' }));
     assert.deepEqual([bench.state.active?.phase.name, bench.state.active?.comparison], ['progressing', null]);
+    const waiting = aCanary(aTestPlan(false))
+      .take(compared(found('winner', 'a')))
+      .take(ordered({ type: 'rebalanced' }));
+    assert.equal(waiting.state.active?.comparison?.winner, 'a');
   });
 
   it('what was found so far is kept as it doubles, whoever ends the test', () => {
