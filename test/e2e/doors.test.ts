@@ -156,8 +156,14 @@ describe('the verbs', () => {
     const sizes = await actuator('sample-size', '--service', service);
     assert.match(sizes.out, /canary requests in this step: \d+ of 20/, sizes.err);
     assert.match(sizes.out, /^cost per request +\d+ +\d+/m);
-    const compared = await actuator('ab-test', '--service', service, '--metric', 'cost_per_request', '--min-effect-size', '0.05');
-    assert.match(compared.out, /fixed horizon|do not spread/, compared.err);
+    await until(
+      'the first block is compared',
+      async () =>
+        /fixed horizon|do not spread/.test(
+          (await actuator('ab-test', '--service', service, '--metric', 'cost_per_request', '--min-effect-size', '0.05')).out,
+        ),
+      15_000,
+    );
     assert.match((await actuator('ab-test', '--service', service, '--metric', 'wit')).err, /"wit" is not judged in .* there is error_rate/);
     assert.equal((await actuator('sample-size', '--deployment-id', 'deploy-20200101-001')).code, 3);
     assert.equal((await actuator('pause', '--reason', 'lunch')).code, 0);
