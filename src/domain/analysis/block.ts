@@ -8,6 +8,18 @@ import { rankSum } from './stats/classical.ts';
 /** The bin that stable's quantile lies in, from before the block: chosen without a look at what is compared by it. */
 export type Thresholds = Readonly<Partial<Record<QuantileMetric, number>>>;
 
+const leastPerArm = 8;
+const longestBlockMs = 120_000;
+
+/** By time and counts only, never by outcomes: otherwise the evidence would not be valid. */
+export function isBlockDue(arms: readonly ArmSample[], from: Instant, blockMs: number, now: Instant): boolean {
+  const age = now - from;
+  // A clock that was set back: what is open has no length any more, and is closed as it is.
+  if (age < 0) return true;
+  if (age < blockMs) return false;
+  return arms.every(({ requests }) => requests >= leastPerArm) || age >= Math.max(longestBlockMs, blockMs);
+}
+
 export interface OpenBlock {
   readonly from: Instant;
   readonly weight: number;

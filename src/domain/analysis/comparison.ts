@@ -2,7 +2,7 @@
 import type { Instant } from '../../base/time.ts';
 import type { AnalysisPolicy } from '../settings/policy.ts';
 import { addArmBlocks, newAbTest, noArmBlock, type AbTestSettings, type AbTestState, type ArmBlock } from './ab-test.ts';
-import type { Thresholds } from './block.ts';
+import { isBlockDue, type Thresholds } from './block.ts';
 import { designEffects, noClusters, type Clusters } from './clusters.ts';
 import { countOf, countsAbove, meanOf, squaresOf } from './histogram.ts';
 import { isQuantile, quantileMetrics } from './metric.ts';
@@ -29,9 +29,6 @@ interface OpenComparison {
 export type ArmsArrival = Omit<OpenComparison, 'from'>;
 
 type Rules = Pick<AnalysisPolicy, 'blockMs' | 'warmUpMs' | 'clustered'>;
-
-const leastPerArm = 8;
-const longestBlockMs = 120_000;
 
 export function newComparison(settings: Pick<AbTestSettings, 'arms'>, now: Instant): Comparison {
   return {
@@ -68,15 +65,9 @@ export function observeArms(
     arms: before.open.arms.map((arm, index) => addSamples(arm, arrival.arms[index] ?? noSample)),
     stable: addSamples(before.open.stable, arrival.stable),
   };
-  return isDue(open, rules.blockMs, now) ? closeComparison({ ...before, open }, settings, rules, now) : { ...before, open };
-}
-
-function isDue({ from, arms }: OpenComparison, blockMs: number, now: Instant): boolean {
-  const age = now - from;
-  // A clock that was set back: what is open has no length any more, and is closed as it is.
-  if (age < 0) return true;
-  if (age < blockMs) return false;
-  return arms.every(({ requests }) => requests >= leastPerArm) || age >= Math.max(longestBlockMs, blockMs);
+  return isBlockDue(open.arms, open.from, rules.blockMs, now)
+    ? closeComparison({ ...before, open }, settings, rules, now)
+    : { ...before, open };
 }
 
 /** Also when shares change: no block spans two allocations. */

@@ -1,7 +1,7 @@
 /** From what arrived to a verdict on one deployment. Pure; the state is a checkpoint that a restart goes on from. */
 import type { Instant } from '../../base/time.ts';
 import type { AnalysisPolicy } from '../settings/policy.ts';
-import { closeBlock, type BlockRow, type Grid, type OpenBlock, type Thresholds } from './block.ts';
+import { closeBlock, isBlockDue, type BlockRow, type Grid, type OpenBlock, type Thresholds } from './block.ts';
 import { addCounts, noCounts, type Counts } from './counts.ts';
 import { designEffects, noClusters, type Clusters } from './clusters.ts';
 import { addRow, gridOf, noEvidence, noSums, type MetricEvidence, type Sums } from './evidence.ts';
@@ -52,8 +52,6 @@ export interface Bench {
 }
 
 const nothingDrawn = { canary: 0, stable: 0 };
-const leastPerArm = 8;
-const longestBlockMs = 120_000;
 
 export function benchOf(policy: AnalysisPolicy): Bench {
   return { policy, grid: gridOf(policy), longestWindowMs: Math.max(60_000, ...policy.triggers.map(({ windowMs }) => windowMs)) };
@@ -121,12 +119,7 @@ function isEmpty({ canary, stable }: ArmPair): boolean {
 }
 
 function blockIsDue({ arms, from }: OpenBlock, blockMs: number, now: Instant): boolean {
-  const age = now - from;
-  // A clock that was set back: what is open has no length any more, and is closed as it is.
-  if (age < 0) return true;
-  if (age < blockMs) return false;
-  const enough = arms.canary.requests >= leastPerArm && arms.stable.requests >= leastPerArm;
-  return enough || age >= Math.max(longestBlockMs, blockMs);
+  return isBlockDue([arms.canary, arms.stable], from, blockMs, now);
 }
 
 /** An empty block is dropped; one with a single arm compares nothing, but triggers see it. */
