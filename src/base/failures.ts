@@ -1,4 +1,4 @@
-/** The two ways in which the world fails. Everything else that is thrown is a bug of ours. */
+/** The ways in which the world fails. Everything else that is thrown is a bug of ours. */
 
 /** Worth trying again by ourselves: a time-out, a refused connection, a lost race. */
 export class TransientError extends Error {
@@ -8,6 +8,11 @@ export class TransientError extends Error {
 /** Trying again is of no use until a person has acted. */
 export class StalledError extends Error {
   override readonly name = 'StalledError';
+}
+
+/** The other side has understood and says no: the same again will never do. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
 }
 
 /** The message of whatever was thrown. */

@@ -1293,6 +1293,11 @@ export const schemas: Readonly<Record<string, object>> = {
             minimum: 1,
             maximum: 20,
           },
+          direct_pushes: {
+            enum: ['refuse', 'hold', 'allow'],
+            description:
+              'What becomes of a commit that no pull request brought: refuse it, hold it for an approval, or allow it. refuse where left out and a code host is connected. Ways back to what was promoted lately, and commits that `deploy` pushes for somebody, are exempt.',
+          },
           auto_version: { type: 'boolean', description: 'Versions are commits; there is nothing to turn on.', 'x-not-in-effect': true },
           version_scheme: { enum: ['semantic', 'timestamp', 'sequential'], description: 'Name of a version.', 'x-not-in-effect': true },
           track_diffs: { type: 'boolean', description: 'Every change is kept as a JSON Patch with its commit.', 'x-not-in-effect': true },
@@ -1477,6 +1482,12 @@ export const schemas: Readonly<Record<string, object>> = {
         properties: {
           name: { type: 'string', description: 'Name.', minLength: 1, maxLength: 100 },
           emails: { type: 'array', description: 'Addresses of Git commits.', maxItems: 20, items: { type: 'string', maxLength: 200 } },
+          logins: {
+            type: 'array',
+            description: 'Logins at the code host.',
+            maxItems: 20,
+            items: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(\\[bot\\])?$' },
+          },
           keys: { type: 'array', description: 'Names of API keys.', maxItems: 20, items: { type: 'string', maxLength: 100 } },
           roles: {
             type: 'array',
@@ -1836,6 +1847,55 @@ export const schemas: Readonly<Record<string, object>> = {
         },
         'x-not-in-effect': true,
       },
+      code_host: {
+        type: 'object',
+        description: 'How we work at the code host.',
+        additionalProperties: false,
+        properties: {
+          role_teams: {
+            type: 'object',
+            description: 'Role of `approval_roles` -> teams (organisation/team) whose members have it.',
+            maxProperties: 50,
+            propertyNames: { pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+            additionalProperties: {
+              type: 'array',
+              description: 'Teams.',
+              minItems: 1,
+              maxItems: 20,
+              items: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9_.-]{1,100}$' },
+            },
+          },
+          deploys: {
+            enum: ['push', 'pull_request'],
+            description:
+              'How `deploy` and tests of variants bring their change: push it to the branch, or open a pull request. push where left out; a branch that refuses the push gets a pull request.',
+          },
+          reverts: {
+            enum: ['push', 'pull_request'],
+            description:
+              'How reverts of failed changes come: pushed to the branch (a pull request where it refuses that), or always by a pull request. push where left out.',
+          },
+          labels: {
+            type: 'array',
+            description: 'Labels of our pull requests; actuator, and rollback for reverts, where left out.',
+            maxItems: 10,
+            items: { type: 'string', minLength: 1, maxLength: 50 },
+          },
+          auto_merge: {
+            type: 'boolean',
+            description: 'Ask the code host to merge revert pull requests as soon as its rules allow it; true where left out.',
+          },
+          statuses: { type: 'boolean', description: 'Commit statuses; true where left out.' },
+          aggregate_above: {
+            type: 'integer',
+            description: 'A commit that touches more services than this gets one status for the rest of them; 20 where left out.',
+            minimum: 1,
+            maximum: 1000,
+          },
+          deployments: { type: 'boolean', description: 'A deployment at the code host for each of ours; true where left out.' },
+          comments: { type: 'boolean', description: 'One comment on the pull request, kept up to date; true where left out.' },
+        },
+      },
     },
   },
   settings: {
@@ -1971,6 +2031,10 @@ export const schemas: Readonly<Record<string, object>> = {
         description: 'Who is who (actuator.yaml only): for approvals, which never count from the author.',
         maxItems: 1000,
         items: { $ref: 'settings-sections#/$defs/person' },
+      },
+      code_host: {
+        $ref: 'settings-sections#/$defs/code_host',
+        description: 'Pull requests, statuses and reviews at the code host (actuator.yaml only).',
       },
       depends_on: {
         type: 'array',

@@ -1624,6 +1624,10 @@ export interface SectionsVersioning {
    */
   min_approvals?: number;
   /**
+   * What becomes of a commit that no pull request brought: refuse it, hold it for an approval, or allow it. refuse where left out and a code host is connected. Ways back to what was promoted lately, and commits that `deploy` pushes for somebody, are exempt.
+   */
+  direct_pushes?: 'refuse' | 'hold' | 'allow';
+  /**
    * Versions are commits; there is nothing to turn on.
    */
   auto_version?: boolean;
@@ -1839,6 +1843,12 @@ export interface SectionsPerson {
    * @maxItems 20
    */
   emails?: string[];
+  /**
+   * Logins at the code host.
+   *
+   * @maxItems 20
+   */
+  logins?: string[];
   /**
    * Names of API keys.
    *
@@ -2355,6 +2365,60 @@ export interface SectionsAudit {
   };
 }
 /**
+ * How we work at the code host.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsCodeHost".
+ */
+export interface SectionsCodeHost {
+  /**
+   * Role of `approval_roles` -> teams (organisation/team) whose members have it.
+   */
+  role_teams?: {
+    /**
+     * Teams.
+     *
+     * @minItems 1
+     * @maxItems 20
+     */
+    [k: string]: string[];
+  };
+  /**
+   * How `deploy` and tests of variants bring their change: push it to the branch, or open a pull request. push where left out; a branch that refuses the push gets a pull request.
+   */
+  deploys?: 'push' | 'pull_request';
+  /**
+   * How reverts of failed changes come: pushed to the branch (a pull request where it refuses that), or always by a pull request. push where left out.
+   */
+  reverts?: 'push' | 'pull_request';
+  /**
+   * Labels of our pull requests; actuator, and rollback for reverts, where left out.
+   *
+   * @maxItems 10
+   */
+  labels?: string[];
+  /**
+   * Ask the code host to merge revert pull requests as soon as its rules allow it; true where left out.
+   */
+  auto_merge?: boolean;
+  /**
+   * Commit statuses; true where left out.
+   */
+  statuses?: boolean;
+  /**
+   * A commit that touches more services than this gets one status for the rest of them; 20 where left out.
+   */
+  aggregate_above?: number;
+  /**
+   * A deployment at the code host for each of ours; true where left out.
+   */
+  deployments?: boolean;
+  /**
+   * One comment on the pull request, kept up to date; true where left out.
+   */
+  comments?: boolean;
+}
+/**
  * actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -2472,6 +2536,7 @@ export interface WrittenSettings {
    * @maxItems 1000
    */
   people?: SectionsPerson[];
+  code_host?: SectionsCodeHost;
   /**
    * Services whose deployments must be done before one of this service starts (rollout.yaml only).
    *

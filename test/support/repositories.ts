@@ -17,6 +17,8 @@ export interface TestRepository {
   readonly forge: GitServer;
   readonly url: string;
   git(...args: readonly string[]): string;
+  /** Writes files into the clone; null removes. */
+  write(files: Readonly<Record<string, string | null>>): void;
   /** Writes files (null removes), commits and pushes. The commit's id. */
   commit(files: Readonly<Record<string, string | null>>, message?: string): string;
   link(path: string, target: string): void;
@@ -58,18 +60,22 @@ export async function aRepository(): Promise<TestRepository> {
     run(clone, ['push', '-q', '-f', 'origin', 'main']);
     return run(clone, ['rev-parse', 'HEAD']).trim();
   };
+  const write: TestRepository['write'] = (files) => {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(clone, path);
+      mkdirSync(dirname(file), { recursive: true });
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
+    }
+  };
   return {
     directory,
     forge,
     url,
     git: (...args) => run(clone, args),
+    write,
     commit(files, message = 'change') {
-      for (const [path, text] of Object.entries(files)) {
-        const file = join(clone, path);
-        mkdirSync(dirname(file), { recursive: true });
-        if (text === null) rmSync(file);
-        else writeFileSync(file, text);
-      }
+      write(files);
       return push(message);
     },
     link(path, target) {

@@ -1,5 +1,5 @@
 /** Reads the configuration repository out of the mirror, without a work tree. */
-import { LRUMap } from './lru.ts';
+import { LRUMap } from '../../base/lru.ts';
 import type { Problem } from '../../base/problem.ts';
 import { oneLine } from '../../base/text.ts';
 import type { BlobRef, ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';

@@ -5,7 +5,7 @@ import type { AbTestVerdict } from '../analysis/ab-test.ts';
 import type { Judgement } from '../analysis/look.ts';
 import type { Moment } from '../analysis/record.ts';
 import type { Plan } from '../planning/plan.ts';
-import type { Revision } from './state.ts';
+import type { Approval, Origin, PullRequestRef, Revision } from './state.ts';
 
 export type ServiceEvent =
   /** First start on a repository without a record of ours: what is there is stable. */
@@ -17,12 +17,27 @@ export type ServiceEvent =
       readonly deploymentId: string;
       readonly plan: Plan;
       readonly author: string;
+      /** Commits of the same push that brought other content before it; absent: none. */
+      readonly passedOver?: readonly string[];
     }
   /** The branch holds something that can't be served. */
   | { readonly type: 'revision-rejected'; readonly commit: string; readonly deploymentId: string; readonly problems: readonly Problem[] }
   | { readonly type: 'service-removed'; readonly commit: string }
   /** What a pending deployment waits for has changed. */
   | { readonly type: 'gates-checked'; readonly waitsFor: readonly string[] }
+  /** How the commit of a pending deployment came to the branch, and who has approved it there. `refusal`: why it may not be tried. */
+  | {
+      readonly type: 'origin-found';
+      readonly deploymentId: string;
+      readonly origin: Origin;
+      /** Who has a hand in it besides those that Git names. */
+      readonly authors: readonly string[];
+      /** The reviews that count now; they take the place of those before. */
+      readonly reviews: readonly Approval[];
+      readonly refusal: string | null;
+    }
+  /** A pull request takes the place of a revert that could not be pushed. */
+  | { readonly type: 'revert-proposed'; readonly deploymentId: string; readonly pullRequest: PullRequestRef }
   /** All gates are open. `gateways`: who is there, in the order in which a rolling deployment goes over them. */
   | {
       readonly type: 'slot-granted';

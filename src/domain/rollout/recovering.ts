@@ -4,6 +4,7 @@ import type { ServiceEvent } from './event.ts';
 import type { Deployment, Phase, RevertProgress, Revision, ServiceState } from './state.ts';
 import { finish, notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
 import { since } from './undoing.ts';
+import { blockRevert } from './unreverted.ts';
 
 type Recovering = Extract<Phase, { name: 'recovering' }>;
 type Returned = Pick<Recovering, 'reason' | 'detectedBy' | 'revert'>;
@@ -43,11 +44,9 @@ export function settleFurther(state: ServiceState, event: Extract<ServiceEvent, 
     return unchanged(state);
   const next = withPhase(state, active, { ...active.phase, revert: event.outcome });
   if (event.outcome.kind !== 'blocked') return unchanged(next);
-  const message = `the branch holds what is not well, and could not be reverted: ${event.outcome.message}; revert it by hand`;
-  return unchanged({
-    ...next,
-    rejection: { commit: state.seen?.commit ?? active.revision.commit, problems: [{ code: 'conflict', message }], at: now },
-  });
+  const { id: deploymentId, base, revision, phase } = active;
+  const { message } = event.outcome;
+  return unchanged(blockRevert(next, { deploymentId, bad: base ?? revision, restore: state.stable, reason: phase.reason, message }, now));
 }
 
 /** Something newer came before recovery was seen to its end. */

@@ -3,10 +3,12 @@ import { assertNever } from '../../base/assert-never.ts';
 import type { Instant } from '../../base/time.ts';
 import { isCommand, reduceCommand } from './commands.ts';
 import type { ServiceEvent } from './event.ts';
+import { reduceOrigin } from './origin.ts';
 import { reduceProgress } from './progress.ts';
 import { reduceRecovering, settleFurther } from './recovering.ts';
 import { reduceSeen } from './seen.ts';
 import type { ServiceState } from './state.ts';
+import { proposed } from './unreverted.ts';
 import { reduceRollingBack, reduceWatch } from './ways-back.ts';
 import { reassign, unchanged, makeStable, type Transition } from './transitions.ts';
 
@@ -19,6 +21,10 @@ export function reduce(state: ServiceState, event: ServiceEvent, now: Instant): 
     case 'revision-rejected':
     case 'service-removed':
       return reduceSeen(state, event, now);
+    case 'origin-found':
+      return reduceOrigin(state, event, now);
+    case 'revert-proposed':
+      return proposed(state, event);
     case 'gates-checked':
     case 'slot-granted':
     case 'judged':

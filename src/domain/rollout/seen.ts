@@ -5,14 +5,16 @@ import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { cutRecoveryShort } from './recovering.ts';
 import { isAskedForBy, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { settleUnreverted } from './unreverted.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
 type SeenEvent = Extract<ServiceEvent, { type: 'revision-seen' | 'revision-rejected' | 'service-removed' }>;
 type RevisionSeen = Extract<ServiceEvent, { type: 'revision-seen' }>;
 
-export function reduceSeen(state: ServiceState, event: SeenEvent, now: Instant): Transition {
-  if (event.type === 'service-removed') return removed(state, event.commit);
-  if (event.type === 'revision-rejected') return rejected(state, event, now);
+export function reduceSeen(before: ServiceState, event: SeenEvent, now: Instant): Transition {
+  if (event.type === 'service-removed') return removed(settleUnreverted(before, event.commit, null), event.commit);
+  if (event.type === 'revision-rejected') return rejected(settleUnreverted(before, event.commit, null), event, now);
+  const state = settleUnreverted(before, event.revision.commit, event.revision.digest);
   const { revision } = event;
   // Turned down by a person: the same commit is not asked about again.
   if (state.rejection?.problems[0]?.code === 'forbidden' && state.rejection.commit === revision.commit) return unchanged(state);

@@ -84,6 +84,10 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
       return 'reassigned, the catalogue changed';
     case 'gates-checked':
       return `${after.active?.id ?? ''} waits${event.waitsFor.length === 0 ? ' for nothing more' : `: ${event.waitsFor.join('; ')}`}`;
+    case 'origin-found':
+      return describeOrigin(event, after);
+    case 'revert-proposed':
+      return `opened pull request #${event.pullRequest.number}, which takes back what ${event.deploymentId} tried`;
     case 'arms-allocated':
       return `${after.active?.id ?? ''} divides its traffic anew: ${describeShares(after.active)}`;
     case 'recovery-judged':
@@ -99,6 +103,12 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
     default:
       return assertNever(event);
   }
+}
+
+function describeOrigin({ origin }: Extract<ServiceEvent, { type: 'origin-found' }>, { active }: ServiceState): string {
+  const from = origin.kind === 'push' ? 'by a direct push' : `by pull request #${origin.number}`;
+  const reviewers = (active?.approvals ?? []).filter(({ review }) => review === true).map(({ approver }) => approver);
+  return `${active?.id ?? ''} came ${from}${reviewers.length === 0 ? '' : `, approved there by ${reviewers.join(', ')}`}`;
 }
 
 function describeShares(active: Deployment | null): string {

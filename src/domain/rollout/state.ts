@@ -106,10 +106,21 @@ export interface GradualReturn {
 }
 
 export interface Approval {
+  /** Name of a person in settings; of somebody else the name of the API key, or `@login` at the code host. */
   readonly approver: string;
   readonly comment: string | null;
   readonly at: Instant;
+  /** Left on the pull request: it counts as long as it stands there. Absent: given to us. */
+  readonly review?: true;
 }
+
+export interface PullRequestRef {
+  readonly number: number;
+  readonly url: string;
+}
+
+/** How a commit came to the branch. */
+export type Origin = ({ readonly kind: 'pull-request' } & PullRequestRef) | { readonly kind: 'push' };
 
 export interface DecidedTest {
   /** Digest of the A/B test. */
@@ -149,6 +160,8 @@ export interface Deployment {
   /** Who brought it: the author of the commit, or whoever asked us to commit it. */
   readonly author: string;
   readonly approvals: readonly Approval[];
+  /** Null: not known, or there is no code host to ask. */
+  readonly origin: Origin | null;
   /** Verdicts roll nothing back until then; null: they do. */
   readonly autoRollbackPausedUntil: Instant | null;
   /** Gateways in the order in which they go over; null: the fleet is not divided. */
@@ -210,6 +223,16 @@ export interface Watch {
   readonly baseErrorRate: number | null;
 }
 
+/** A revert that the branch did not let us push. Stands until the branch holds something else. */
+export interface Unreverted {
+  readonly deploymentId: string;
+  readonly bad: Revision;
+  readonly restore: Revision;
+  readonly reason: string;
+  /** Null: not open yet, or there is no code host. */
+  readonly pullRequest: PullRequestRef | null;
+}
+
 export interface Rejection {
   readonly commit: string;
   readonly problems: readonly Problem[];
@@ -233,6 +256,7 @@ export interface ServiceState {
   readonly last: FinishedDeployment | null;
   /** Why what the branch holds now is not tried. */
   readonly rejection: Rejection | null;
+  readonly unreverted: Unreverted | null;
   /** The folder is gone from the branch; what was stable goes on serving. */
   readonly orphaned: boolean;
   /** Set by a person: nothing starts while it is there. */
@@ -262,6 +286,7 @@ export function newService(service: string): ServiceState {
     watch: null,
     last: null,
     rejection: null,
+    unreverted: null,
     orphaned: false,
     freeze: null,
     held: null,

@@ -143,9 +143,19 @@ function refuseGroundless(state: ServiceState, candidate: Candidate, now: Instan
 /** What people and the engine have said of a deployment so far. */
 export const nothingOrdered: Pick<
   Deployment,
-  'approvals' | 'autoRollbackPausedUntil' | 'fleet' | 'shares' | 'comparison' | 'resalted' | 'monitoringSince' | 'warned' | 'overruled'
+  | 'approvals'
+  | 'origin'
+  | 'autoRollbackPausedUntil'
+  | 'fleet'
+  | 'shares'
+  | 'comparison'
+  | 'resalted'
+  | 'monitoringSince'
+  | 'warned'
+  | 'overruled'
 > = {
   approvals: [],
+  origin: null,
   autoRollbackPausedUntil: null,
   fleet: null,
   shares: null,

@@ -1,10 +1,11 @@
 /** Backward: traffic and branch go back, at once or little by little; and the watch after a promotion. */
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type ServiceState, type Watch } from './state.ts';
+import { isAskedForBy, type Deployment, type Phase, type ServiceState, type Watch } from './state.ts';
 import { beginRecovery } from './recovering.ts';
 import { reassign, unchanged, withPhase, type Transition } from './transitions.ts';
 import { rollBackPromoted, setAside } from './undoing.ts';
+import { blockRevert } from './unreverted.ts';
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>;
 
@@ -48,14 +49,13 @@ function lower(state: ServiceState, active: Deployment, phase: RollingBack, now:
 function settle(state: ServiceState, active: Deployment, phase: RollingBack, now: Instant): Transition {
   const next = withPhase(state, active, phase);
   if (!phase.trafficReturned || phase.revert.kind === 'pending') return unchanged(next);
-  return beginRecovery(withBlockedRevert(next, active, phase.revert, now), active, phase, now);
+  return beginRecovery(withBlockedRevert(next, active, phase, now), active, phase, now);
 }
 
-/** The branch still holds the bad content, which quarantine keeps out: a person must take it back, and is told so until then. */
-function withBlockedRevert(state: ServiceState, active: Deployment, revert: RevertProgress, now: Instant): ServiceState {
+function withBlockedRevert(state: ServiceState, active: Deployment, { revert, reason }: RollingBack, now: Instant): ServiceState {
   if (revert.kind !== 'blocked' || !isAskedForBy(active.revision, state.seen?.digest ?? null)) return state;
-  const message = `the branch still holds what ${active.id} tried, and could not be reverted: ${revert.message}; revert it by hand`;
-  return { ...state, rejection: { commit: active.revision.commit, problems: [{ code: 'conflict', message }], at: now } };
+  const { id: deploymentId, revision: bad, base: restore } = active;
+  return blockRevert(state, { deploymentId, bad, restore, reason, message: revert.message }, now);
 }
 
 /** The promoted revision is watched for a while; then it is simply stable. */

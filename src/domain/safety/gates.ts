@@ -2,19 +2,23 @@
 import type { Problem } from '../../base/problem.ts';
 import { suggestion } from '../../base/text.ts';
 import { writtenMinutesToMs } from '../../base/time.ts';
-import type { SectionsValidation, WrittenSettings } from '../../generated/types.ts';
+import type { SectionsValidation, SectionsVersioning, WrittenSettings } from '../../generated/types.ts';
 
 export interface Gates {
   /** Approvals needed, of people other than the author; 0: none. */
   readonly approvals: number;
   /** Of which an approver needs one; empty: any. */
   readonly roles: readonly string[];
+  /** What becomes of a commit that no pull request brought; null: settings do not say. */
+  readonly directPushes: DirectPushes | null;
   readonly needsReason: boolean;
   /** Copies of live requests before the first step; null: none. */
   readonly dryRun: { readonly percent: number; readonly durationMs: number } | null;
   readonly safetyChecks: readonly SafetyCheck[];
   readonly dependsOn: readonly string[];
 }
+
+export type DirectPushes = NonNullable<SectionsVersioning['direct_pushes']>;
 
 export interface SafetyCheck {
   readonly name: 'cost_explosion' | 'quality_degradation' | 'latency_spike';
@@ -26,6 +30,8 @@ export interface SafetyCheck {
 export interface Person {
   readonly name: string;
   readonly emails: readonly string[];
+  /** At the code host. */
+  readonly logins: readonly string[];
   readonly keys: readonly string[];
   readonly roles: readonly string[];
 }
@@ -38,6 +44,7 @@ export function resolveGates({ versioning = {}, validation = {}, depends_on: dep
   return {
     approvals: versioning.require_approver === true ? (versioning.min_approvals ?? 1) : 0,
     roles: versioning.approval_roles ?? [],
+    directPushes: versioning.direct_pushes ?? null,
     needsReason: versioning.require_change_reason ?? false,
     dryRun: dryRunOf(validation),
     safetyChecks: (validation.safety_checks ?? []).map(safetyCheck),
@@ -87,10 +94,19 @@ export function gateProblems({ versioning = {}, validation = {} }: Written): rea
   return rules.filter(([key, isOn]) => key !== undefined && !isOn).map(([, , path, message]) => ({ code: 'plan', path, message }));
 }
 
+/** A login is nobody's name by itself: everybody can choose one. */
+export function loginIdentity(login: string): string {
+  return `@${login}`;
+}
+
 /** Who is meant by a name of a key, a login or an address; null: nobody that settings name. */
 export function personOf(people: readonly Person[], identity: string): Person | null {
   const wanted = identity.toLowerCase();
-  return people.find(({ name, emails, keys }) => [name, ...emails, ...keys].some((one) => one.toLowerCase() === wanted)) ?? null;
+  return (
+    people.find(({ name, emails, logins, keys }) =>
+      [name, ...emails, ...logins.map(loginIdentity), ...keys].some((one) => one.toLowerCase() === wanted),
+    ) ?? null
+  );
 }
 
 /** Whether two identities are one person: by settings, or because they are the same text. */

@@ -7,6 +7,7 @@ import type { LlmConfig, WrittenSettings, WrittenSettingsCanary } from '../../ge
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { criticalErrorRate } from '../analysis/watch.ts';
 import type { Choice } from '../planning/classify.ts';
+import { resolveCodeHost, type CodeHostSettings } from './code-host.ts';
 import { gateProblems, resolveGates, type Gates, type Person } from '../safety/gates.ts';
 import { resolveWindows, type Windows } from '../safety/windows.ts';
 import { oneOffProblems } from './one-off.ts';
@@ -53,6 +54,7 @@ export interface DaemonSettings {
   /** Why nothing starts; null: it may. */
   readonly frozenBecause: string | null;
   readonly people: readonly Person[];
+  readonly codeHost: CodeHostSettings;
 }
 
 const defaultSettings = {
@@ -94,7 +96,14 @@ export function resolveDaemonSettings(repository: WrittenSettings): DaemonSettin
     blockMs: 1000 * (repository.metrics?.collection_interval_seconds ?? defaultSettings.metrics.collection_interval_seconds),
     windows: resolveWindows(repository.deployment_windows ?? {}),
     frozenBecause: repository.freeze?.reason ?? null,
-    people: (repository.people ?? []).map(({ name, emails = [], keys = [], roles = [] }) => ({ name, emails, keys, roles })),
+    people: (repository.people ?? []).map(({ name, emails = [], logins = [], keys = [], roles = [] }) => ({
+      name,
+      emails,
+      logins,
+      keys,
+      roles,
+    })),
+    codeHost: resolveCodeHost(repository.code_host ?? {}),
   };
 }
 
@@ -298,7 +307,7 @@ export function misplacedKeys(written: WrittenSettings, kind: 'repository' | 'po
       message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.',
     });
   }
-  const ofDaemon = (['deployment_windows', 'freeze', 'people'] as const).filter(
+  const ofDaemon = (['deployment_windows', 'freeze', 'people', 'code_host'] as const).filter(
     (key) => kind !== 'repository' && written[key] !== undefined,
   );
   problems.push(...ofDaemon.map((key) => misplaced(key, 'holds for all services; write it in actuator.yaml')));

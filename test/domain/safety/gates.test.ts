@@ -21,8 +21,8 @@ describe('dependencies between services', () => {
 
 describe('one person under many names', () => {
   const people: readonly Person[] = [
-    { name: 'Ada', emails: ['ada@example.com'], keys: ['ada-laptop'], roles: ['sre'] },
-    { name: 'Bea', emails: [], keys: [], roles: [] },
+    { name: 'Ada', emails: ['ada@example.com'], logins: ['ada-l'], keys: ['ada-laptop'], roles: ['sre'] },
+    { name: 'Bea', emails: [], logins: [], keys: [], roles: [] },
   ];
 
   it('is found by any of them, whatever their case', () => {

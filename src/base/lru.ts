@@ -24,4 +24,8 @@ export class LRUMap<K, V> {
       return;
     }
   }
+
+  delete(key: K): void {
+    this.#entries.delete(key);
+  }
 }

@@ -1,0 +1,44 @@
+/** How each part of the adapter asks: about one repository, with failures in our words. */
+import type { Octokit } from '@octokit/rest';
+import type { GithubClient } from './client.ts';
+import { classifyGithubFailure, isStatus } from './failures.ts';
+
+export interface Asking {
+  readonly at: { readonly owner: string; readonly repo: string };
+  /** `doing`: what it is about, for people. */
+  readonly ask: <T>(doing: string, work: (octokit: Octokit) => Promise<T>) => Promise<T>;
+  /** Null where GitHub has no such thing. */
+  readonly askFor: <T>(doing: string, work: (octokit: Octokit) => Promise<T>) => Promise<T | null>;
+  /** Our own. */
+  readonly login: () => Promise<string>;
+}
+
+export function createAsking(client: GithubClient, at: Asking['at']): Asking {
+  async function ask<T>(doing: string, work: (octokit: Octokit) => Promise<T>): Promise<T> {
+    try {
+      return await client.ask(work);
+    } catch (thrown) {
+      throw classifyGithubFailure(thrown, doing);
+    }
+  }
+  return {
+    at,
+    ask,
+    askFor: (doing, work) =>
+      ask(doing, async (octokit) => {
+        try {
+          return await work(octokit);
+        } catch (thrown) {
+          if (isStatus(thrown, 404, 410)) return null;
+          throw thrown;
+        }
+      }),
+    async login() {
+      try {
+        return await client.login();
+      } catch (thrown) {
+        throw classifyGithubFailure(thrown, 'who we are');
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/** What we ask GitHub. */
+import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
+import type { Asking } from './asking.ts';
+import { isStatus } from './failures.ts';
+
+type Reading = Pick<CodeHost, 'pullRequestsOf' | 'pullRequest' | 'reviews' | 'committers' | 'fileAt' | 'verification'>;
+
+export function createReading({ at, ask, askFor }: Asking): Reading {
+  return {
+    async pullRequestsOf(commit) {
+      const list = await ask(`pull requests of ${commit.slice(0, 12)}`, async (octokit) => {
+        try {
+          return await octokit.paginate(octokit.rest.repos.listPullRequestsAssociatedWithCommit, {
+            ...at,
+            commit_sha: commit,
+            per_page: 100,
+          });
+        } catch (thrown) {
+          // A commit that GitHub does not show yet.
+          if (isStatus(thrown, 404, 422)) return [];
+          throw thrown;
+        }
+      });
+      return list.map(readPullRequest);
+    },
+    async pullRequest(number) {
+      const found = await askFor(`pull request #${number}`, (octokit) => octokit.rest.pulls.get({ ...at, pull_number: number }));
+      return found === null ? null : readPullRequest(found.data);
+    },
+    async reviews(number) {
+      const list = await ask(`reviews of #${number}`, (octokit) =>
+        octokit.paginate(octokit.rest.pulls.listReviews, { ...at, pull_number: number, per_page: 100 }),
+      );
+      return list.flatMap(readReview);
+    },
+    async committers(number) {
+      const list = await ask(`commits of #${number}`, (octokit) =>
+        octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
+      );
+      const logins = list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]);
+      return [...new Set(logins.filter((login) => login !== null && login !== 'web-flow'))] as string[];
+    },
+    async fileAt(commit, path) {
+      const found = await askFor(`${path} at ${commit.slice(0, 12)}`, (octokit) =>
+        octokit.rest.repos.getContent({ ...at, path, ref: commit }),
+      );
+      const file = found?.data;
+      if (file === undefined || Array.isArray(file) || file.type !== 'file' || file.encoding !== 'base64') return null;
+      return Buffer.from(file.content, 'base64').toString('utf8');
+    },
+    async verification(commit) {
+      const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
+      const { verified = false, reason = 'unknown' } = found.data.commit.verification ?? {};
+      return { isVerified: verified, reason };
+    },
+  };
+}
+
+/** Who may do what. */
+export function createRights({ at, askFor }: Asking): Pick<CodeHost, 'mayWrite' | 'isMember'> {
+  return {
+    async mayWrite(login) {
+      const found = await askFor(`permission of ${login}`, (octokit) =>
+        octokit.rest.repos.getCollaboratorPermissionLevel({ ...at, username: login }),
+      );
+      return ['admin', 'write'].includes(found?.data.permission ?? 'none');
+    },
+    async isMember(team, login) {
+      const [org = '', slug = ''] = team.split('/');
+      const found = await askFor(`members of ${team}`, (octokit) =>
+        octokit.rest.teams.getMembershipForUserInOrg({ org, team_slug: slug, username: login }),
+      );
+      return found?.data.state === 'active';
+    },
+  };
+}
+
+interface PullRequestData {
+  readonly number: number;
+  readonly html_url: string;
+  readonly state: string;
+  readonly merged_at: string | null;
+  readonly base: { readonly ref: string };
+  readonly head: { readonly ref: string; readonly sha: string };
+  readonly user: { readonly login: string } | null;
+}
+
+export function readPullRequest({ number, html_url: url, state, merged_at: mergedAt, base, head, user }: PullRequestData): PullRequest {
+  const own = mergedAt !== null ? 'merged' : state === 'open' ? 'open' : 'closed';
+  return { number, url, state: own, base: base.ref, branch: head.ref, head: head.sha, author: user?.login ?? 'ghost' };
+}
+
+const verdicts: Readonly<Record<string, Review['verdict']>> = {
+  APPROVED: 'approved',
+  CHANGES_REQUESTED: 'changes-requested',
+  COMMENTED: 'commented',
+  DISMISSED: 'dismissed',
+};
+
+interface ReviewData {
+  readonly user: { readonly login: string; readonly type: string } | null;
+  readonly state: string;
+  readonly commit_id: string | null;
+  readonly submitted_at?: string | undefined;
+}
+
+/** None of one that is being written still. */
+function readReview({ user, state, commit_id: commit, submitted_at: at }: ReviewData): readonly Review[] {
+  const verdict = verdicts[state];
+  if (user === null || verdict === undefined) return [];
+  return [{ reviewer: { login: user.login, isBot: user.type !== 'User' }, verdict, commit, at: at === undefined ? 0 : Date.parse(at) }];
+}
+
+function loginOf(user: object | null | undefined): string | null {
+  return user != null && 'login' in user && typeof user.login === 'string' ? user.login : null;
+}

@@ -1,0 +1,48 @@
+/** Reverts that the branch did not let us push: a pull request takes their place, and quarantine holds until it is merged. */
+import type { Instant } from '../../base/time.ts';
+import type { ServiceEvent } from './event.ts';
+import { isAskedForBy, type PullRequestRef, type Revision, type ServiceState } from './state.ts';
+import { unchanged, type Transition } from './transitions.ts';
+
+export interface Blocked {
+  readonly deploymentId: string;
+  readonly bad: Revision;
+  readonly restore: Revision | null;
+  readonly reason: string;
+  /** What the branch said. */
+  readonly message: string;
+}
+
+/** The branch still holds the bad content, which quarantine keeps out: that must be taken back, and people are told so until then. */
+export function blockRevert(state: ServiceState, { message, restore, ...blocked }: Blocked, now: Instant): ServiceState {
+  const said = `the branch still holds what ${blocked.deploymentId} tried, and could not be reverted: ${message}; revert it by hand`;
+  return {
+    ...state,
+    unreverted: restore === null ? null : { ...blocked, restore, pullRequest: null },
+    rejection: { commit: state.seen?.commit ?? blocked.bad.commit, problems: [{ code: 'conflict', message: said }], at: now },
+  };
+}
+
+export function proposed(state: ServiceState, event: Extract<ServiceEvent, { type: 'revert-proposed' }>): Transition {
+  const { unreverted, rejection } = state;
+  if (unreverted === null || unreverted.deploymentId !== event.deploymentId) return unchanged(state);
+  const { pullRequest } = event;
+  const message = `the branch still holds what ${event.deploymentId} tried; merge ${describePullRequest(pullRequest)}, which takes it back`;
+  return unchanged({
+    ...state,
+    unreverted: { ...unreverted, pullRequest },
+    rejection: rejection === null ? null : { ...rejection, problems: [{ code: 'conflict', message }] },
+  });
+}
+
+/** The branch holds something else by now. Where that is what was to be restored, the revert has come. */
+export function settleUnreverted(state: ServiceState, commit: string, digest: string | null): ServiceState {
+  const { unreverted, last } = state;
+  if (unreverted === null || isAskedForBy(unreverted.bad, digest)) return state;
+  const isRevert = isAskedForBy(unreverted.restore, digest) && last?.id === unreverted.deploymentId && last.revertCommit === null;
+  return { ...state, unreverted: null, last: isRevert ? { ...last, revertCommit: commit } : last };
+}
+
+export function describePullRequest({ number, url }: PullRequestRef): string {
+  return `pull request #${number} (${url})`;
+}

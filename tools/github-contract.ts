@@ -1,0 +1,132 @@
+/**
+ * Cuts GitHub's description of its REST API down to the operations that we use: test/fixtures/github-api.json.
+ * Run by hand with `api.github.com.json` of the package @octokit/openapi, which is too large to be a dependency:
+ * `node tools/github-contract.ts api.github.com.json`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+type Node = Readonly<Record<string, Json | undefined>>;
+
+const used: readonly string[] = [
+  'POST /app/installations/{installation_id}/access_tokens',
+  'GET /app',
+  'GET /repos/{owner}/{repo}/installation',
+  'GET /user',
+  'GET /repos/{owner}/{repo}',
+  'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
+  'GET /repos/{owner}/{repo}/commits/{ref}',
+  'GET /repos/{owner}/{repo}/commits/{ref}/statuses',
+  'POST /repos/{owner}/{repo}/statuses/{sha}',
+  'GET /repos/{owner}/{repo}/contents/{path}',
+  'GET /repos/{owner}/{repo}/collaborators/{username}/permission',
+  'GET /orgs/{org}/teams/{team_slug}/memberships/{username}',
+  'GET /repos/{owner}/{repo}/pulls',
+  'POST /repos/{owner}/{repo}/pulls',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}',
+  'PATCH /repos/{owner}/{repo}/pulls/{pull_number}',
+  'PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}/commits',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
+  'POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
+  'PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/dismissals',
+  'POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers',
+  'POST /repos/{owner}/{repo}/issues/{issue_number}/labels',
+  'GET /repos/{owner}/{repo}/issues/{issue_number}/comments',
+  'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
+  'PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}',
+  'GET /repos/{owner}/{repo}/deployments',
+  'POST /repos/{owner}/{repo}/deployments',
+  'GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
+  'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
+  'DELETE /repos/{owner}/{repo}/git/refs/{ref}',
+];
+
+const dropped = new Set(['description', 'example', 'examples', 'title', 'externalDocs', 'summary', 'tags', 'deprecated', 'readOnly', 'format']);
+
+const file = process.argv[2];
+if (file === undefined) throw new Error('name the file api.github.com.json of @octokit/openapi');
+const source = JSON.parse(readFileSync(file, 'utf8')) as Node;
+const schemas = new Map<string, Json>();
+
+const operations = Object.fromEntries(used.map((name) => [name, operation(name)]));
+const out = {
+  notice: 'Cut from the package @octokit/openapi 23.0.2, (c) Octokit contributors, MIT License; made from https://github.com/github/rest-api-description, (c) GitHub, MIT License.',
+  operations,
+  $defs: Object.fromEntries([...schemas].sort(([a], [b]) => a.localeCompare(b))),
+};
+writeFileSync(join(import.meta.dirname, '..', 'test', 'fixtures', 'github-api.json'), `${JSON.stringify(out)}\n`);
+
+function operation(name: string): Json {
+  const [method = '', path = ''] = name.split(' ');
+  const found = at(at(source['paths'], path), method.toLowerCase());
+  const parameters = ((found['parameters'] ?? []) as readonly Json[]).map((parameter) => deref(parameter));
+  const query = parameters.filter((parameter) => parameter['in'] === 'query');
+  const responses = Object.entries(found['responses'] as Node).map(([status, response]) => {
+    const schema = schemaOf(deref(response ?? null));
+    return [status, schema === null ? null : trim(schema)] as const;
+  });
+  const body = schemaOf(deref(found['requestBody'] ?? {}));
+  return {
+    query: {
+      type: 'object',
+      additionalProperties: false,
+      properties: Object.fromEntries(query.map((parameter) => [String(parameter['name']), trim(parameter['schema'] ?? null)])),
+      required: query.filter((parameter) => parameter['required'] === true).map((parameter) => String(parameter['name'])),
+    },
+    body: body === null ? null : trim(body),
+    responses: Object.fromEntries(responses),
+  };
+}
+
+function schemaOf(holder: Node): Json | null {
+  const content = holder['content'];
+  if (content === undefined) return null;
+  return at(content, 'application/json')['schema'] ?? null;
+}
+
+/** Without words for people; names of properties are kept whatever they are. `nullable` of OpenAPI 3.0 becomes a type. */
+function trim(schema: Json): Json {
+  if (Array.isArray(schema)) return (schema as readonly Json[]).map(trim);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const node = schema as Node;
+  const ref = node['$ref'];
+  if (typeof ref === 'string') return named(ref);
+  const entries = Object.entries(node)
+    .filter(([key]) => !dropped.has(key) && !key.startsWith('x-') && key !== 'nullable' && key !== 'default')
+    .map(([key, value]): readonly [string, Json] => [key, key === 'properties' ? properties(value ?? {}) : trim(value ?? null)]);
+  const kept = Object.fromEntries(entries);
+  return node['nullable'] === true ? { anyOf: [kept, { type: 'null' }] } : kept;
+}
+
+function properties(value: Json): Json {
+  return Object.fromEntries(Object.entries(value as Node).map(([key, schema]) => [key, trim(schema ?? {})]));
+}
+
+function named(ref: string): Json {
+  const name = ref.replace('#/components/schemas/', '');
+  if (!schemas.has(name)) {
+    schemas.set(name, {});
+    schemas.set(name, trim(resolve(ref)));
+  }
+  return { $ref: `#/$defs/${name}` };
+}
+
+function deref(node: Json): Node {
+  const ref = (node as Node)['$ref'];
+  return typeof ref === 'string' ? (resolve(ref) as Node) : (node as Node);
+}
+
+function resolve(ref: string): Json {
+  return ref
+    .replace('#/', '')
+    .split('/')
+    .reduce<Json>((node, key) => at(node, key), source);
+}
+
+function at(node: Json | undefined, key: string): Node {
+  const found = (node as Node | undefined)?.[key];
+  if (found === undefined) throw new Error(`the description has no ${key}`);
+  return found as Node;
+}
