@@ -18,7 +18,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 const librariesOf: Readonly<Record<string, readonly string[]>> = {
   base: ['node:crypto'],
-  domain: ['fast-json-patch', '@marcbachmann/cel-js'],
+  domain: ['fast-json-patch', '@marcbachmann/cel-js', 'ignore'],
   ports: [],
   app: ['yaml'],
 };

@@ -39,6 +39,7 @@ function addQueries(api: FastifyInstance, deps: ApiDeps): void {
         repository: problems.repository,
         publication: problems.publication,
         effects: problems.effects,
+        code_host: problems.codeHost,
         settings: problems.settings,
       },
       gateways: fleet.known().map(({ gateway, connected, leaseUntil }) => ({ gateway, connected, lease_until: toIso(leaseUntil) })),

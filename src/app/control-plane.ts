@@ -6,15 +6,18 @@ import { resolveDaemonSettings, type DaemonSettings } from '../domain/settings/r
 import type { DocumentReader } from '../domain/config/document.ts';
 import type { LookContext } from '../domain/analysis/look.ts';
 import type { ServiceState } from '../domain/rollout/state.ts';
+import { ownersOf } from '../domain/safety/code-owners.ts';
 import type { Person } from '../domain/safety/gates.ts';
 import type { NextTime } from '../domain/safety/windows.ts';
 import type { Acknowledgement, AssignmentServing, BucketBatch } from '../generated/types.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CodeHost } from '../ports/code-host.ts';
 import type { HealthProbe } from '../ports/health-probe.ts';
 import type { Log } from '../ports/log.ts';
 import type { Notifier } from '../ports/notifier.ts';
 import type { ConfigurationRepository, ConfigurationWriter, StatusBranch } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
+import { createCodeHostWork, type CodeHostWork } from './code-host/work.ts';
 import { settleEffects } from './engine/effects.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import type { DeployDeps } from './commands/deploy.ts';
@@ -41,6 +44,12 @@ export interface ControlPlaneDeps {
   readonly repository: ConfigurationRepository;
   readonly writer: ConfigurationWriter;
   readonly branch: StatusBranch;
+  /** Null: there are no pull requests, and everything goes by Git alone. */
+  readonly codeHost: CodeHost | null;
+  /** Of the configuration branch. */
+  readonly branchName: string;
+  /** Where people see what we do; null: nowhere. */
+  readonly publicUrl: string | null;
   readonly notifier: Notifier;
   readonly probe: HealthProbe;
   readonly nextTime: NextTime;
@@ -72,10 +81,14 @@ export interface ControlPlane {
   readonly gatekeeping: Gatekeeping;
   /** Who is who, by the settings in force. */
   readonly people: () => readonly Person[];
+  /** Settings of the daemon in force. */
+  readonly settings: () => DaemonSettings;
   readonly version: string;
   start(): Promise<void>;
   /** Looks at the repository now, or once more if it is looking already. */
   poll(): void;
+  /** Somebody says that there is something new, in Git or at the code host. */
+  hinted(): void;
   tick(): Promise<void>;
   /** Called while the leader's lease is renewed. */
   renewLeases(): Promise<void>;
@@ -87,6 +100,7 @@ export interface ControlPlane {
     readonly publication: string | null;
     readonly settings: readonly Problem[];
     readonly effects: string | null;
+    readonly codeHost: string | null;
   };
   stop(): Promise<void>;
 }
@@ -105,9 +119,15 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     recovery: parts.recovery,
     gatekeeping: parts.gatekeeping,
     people: () => parts.settings.daemon.people,
+    settings: () => parts.settings.daemon,
     version: deps.version,
     start: () => start(deps, parts),
     poll: () => workers.poller.runNow(),
+    hinted() {
+      parts.codeHost?.hint();
+      workers.codeHost?.runNow();
+      workers.poller.runNow();
+    },
     async tick() {
       for (const data of spending.changed()) fleet.announce({ event: 'spending', data });
       await judging.tick();
@@ -116,6 +136,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       await followUp.catchUp();
       if (parts.trafficReport.isDue()) workers.publisher.wake();
       await followUp.grantSlots();
+      workers.codeHost?.wake();
     },
     async renewLeases() {
       fleet.renewLeases();
@@ -131,11 +152,12 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       repository: workers.poller.problem()?.message ?? null,
       publication: workers.publisher.problem()?.message ?? null,
       effects: workers.effects.problem()?.message ?? null,
+      codeHost: workers.codeHost?.problem()?.message ?? null,
       settings: parts.settings.problems,
     }),
     async stop() {
       followUp.stop();
-      await Promise.all(Object.values(workers).map((worker) => worker.stop()));
+      await Promise.all(listed(workers).map((worker) => worker.stop()));
     },
   };
 }
@@ -153,10 +175,11 @@ async function start(deps: ControlPlaneDeps, parts: Parts): Promise<void> {
     parts.quietly(warnOfForecast({ ...deps, judging }, notice));
     if (notice.pending.length > 0) workers.effects.runNow();
     workers.publisher.wake();
+    workers.codeHost?.wake();
   });
   for (const state of engine.states()) followUp.resume(state);
   await followUp.grantSlots();
-  for (const worker of Object.values(workers)) worker.runNow();
+  for (const worker of listed(workers)) worker.runNow();
 }
 
 async function connectGateway(
@@ -178,6 +201,17 @@ async function connectGateway(
   return disconnect;
 }
 
+interface Workers {
+  readonly poller: Worker;
+  readonly publisher: Worker;
+  readonly effects: Worker;
+  readonly codeHost: Worker | null;
+}
+
+function listed(workers: Workers): readonly Worker[] {
+  return [workers.poller, workers.publisher, workers.effects, ...(workers.codeHost === null ? [] : [workers.codeHost])];
+}
+
 interface Parts {
   readonly engine: Engine;
   readonly judging: Judging;
@@ -191,7 +225,8 @@ interface Parts {
   readonly followUp: FollowUp;
   /** Takes care of a failure in work that nobody waits for. */
   readonly quietly: (work: Promise<unknown>) => void;
-  readonly workers: { readonly poller: Worker; readonly publisher: Worker; readonly effects: Worker };
+  readonly codeHost: CodeHostWork | null;
+  readonly workers: Workers;
   readonly trafficReport: TrafficReport;
   readonly settings: { daemon: DaemonSettings; problems: readonly Problem[] };
 }
@@ -225,7 +260,10 @@ function assemble(deps: ControlPlaneDeps): Parts {
       else log.error({ error: messageOf(thrown) }, 'an event could not be taken in');
     });
   };
-  const gatekeeping = createGatekeeping({ engine, judging, fleet, clock, nextTime: deps.nextTime, settings: () => settings.daemon });
+  const daemon = (): DaemonSettings => settings.daemon;
+  const hasCodeHost = deps.codeHost !== null;
+  const gatekeeping = createGatekeeping({ engine, judging, fleet, clock, nextTime: deps.nextTime, settings: daemon, hasCodeHost });
+  const codeHost = createCodeHost(deps, engine, daemon, reconciler);
   const followUp = createFollowUp({ engine, fleet, assignments, clock, term, gatekeeping, quietly });
   return {
     engine,
@@ -241,7 +279,8 @@ function assemble(deps: ControlPlaneDeps): Parts {
     recovery: createRecovery({ engine, judging, fleet, clock, probe: deps.probe }),
     settings,
     trafficReport,
-    workers: createWorkers(deps, engine, judging, reconciler, trafficReport),
+    codeHost,
+    workers: createWorkers(deps, { engine, judging, reconciler, trafficReport, codeHost, settings }),
   };
 }
 
@@ -274,20 +313,38 @@ async function refuseForeignRecord({ branch, instance, takeOver }: ControlPlaneD
   );
 }
 
-function createWorkers(
+function createCodeHost(
   deps: ControlPlaneDeps,
   engine: Engine,
-  judging: Judging,
+  settings: () => DaemonSettings,
   reconciler: Reconciler,
-  trafficReport: TrafficReport,
-): Parts['workers'] {
+): CodeHostWork | null {
+  if (deps.codeHost === null) return null;
+  return createCodeHostWork({
+    ...deps,
+    host: deps.codeHost,
+    branch: deps.branchName,
+    engine,
+    settings,
+    ownersOf: (path) => ownersOf(reconciler.accepted()?.codeOwners ?? '', path),
+  });
+}
+
+function createWorkers(
+  deps: ControlPlaneDeps,
+  parts: Pick<Parts, 'engine' | 'judging' | 'reconciler' | 'trafficReport' | 'codeHost' | 'settings'>,
+): Workers {
+  const { engine, judging, reconciler, trafficReport, codeHost, settings } = parts;
   const background = { ...deps, firstDelayMs: 250, longestDelayMs: 30_000 };
   const publish = createPublisher({ ...deps, judging, besides: () => trafficReport.take() });
   const poller = createWorker({ ...background, name: 'repository' }, () => reconciler.reconcile());
   return {
     poller,
     publisher: createWorker({ ...background, name: 'publication' }, publish),
-    effects: createWorker({ ...background, name: 'effects' }, () => settleEffects({ ...deps, engine, onWritten: () => poller.runNow() })),
+    effects: createWorker({ ...background, name: 'effects' }, () =>
+      settleEffects({ ...deps, engine, onWritten: () => poller.runNow(), revertsBy: () => settings.daemon.codeHost.reverts }),
+    ),
+    codeHost: codeHost === null ? null : createWorker({ ...background, name: 'code host' }, () => codeHost.run()),
   };
 }
 

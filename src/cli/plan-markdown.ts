@@ -1,4 +1,5 @@
 /** A plan as a comment of a pull request, or as the summary of a workflow: what reviewers need to know before they approve. */
+import { cell, code } from '../base/markdown.ts';
 import { formatDuration } from '../base/time.ts';
 import { formatMetric, inPercent, isQuantile, metricName } from '../domain/analysis/metric.ts';
 import type { PatchOperation } from '../domain/config/patch.ts';
@@ -130,21 +131,4 @@ function renderSteps({ steps, stages }: ServicePlan): string {
   ]);
   const head = ['step', '', 'hold', 'samples', 'gate', 'expected'];
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n') + '\n';
-}
-
-/** Text of others inside a line: no Markdown, no HTML, no mention of anybody. */
-function cell(text: string): string {
-  return withoutControls(text)
-    .replace(/[\\`*_{}[\]()#+!|<>&~]/g, '\\$&')
-    .replace(/@|:\/\/|www\./g, '$&\u200b');
-}
-
-/** In a code span, where nothing is escaped. */
-function code(text: string): string {
-  return `\`${withoutControls(text).replaceAll('`', "'")}\``;
-}
-
-/** One line, and no character that makes it read otherwise than it is. */
-function withoutControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 }

@@ -32,6 +32,7 @@ import type { Running, ServeOptions } from '../ports/programs.ts';
 import type { ConfigurationRepository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
 import { isLoopback } from './gateway.ts';
+import { openGithub, type Github } from './github.ts';
 import { keepGateway } from './gateway-child.ts';
 import { ensureKey, newKey } from './keys.ts';
 import { version } from './version.ts';
@@ -86,7 +87,7 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
 
 /** Null where no secret is given: then nobody could tell a delivery from a forgery. */
 async function openWebhooks(
-  { webhookSecretFile: file, webhookRepository, repository, branch }: ServeOptions,
+  { webhookSecretFile: file, github, repository, branch }: ServeOptions,
   controlPlane: ControlPlane,
 ): Promise<WebhookDeps | null> {
   if (file === null) return null;
@@ -98,8 +99,8 @@ async function openWebhooks(
     throw new StalledError(
       `${file} must hold the webhook's secret, 16 characters or more on a line of its own; openssl rand -hex 32 makes a good one.`,
     );
-  const watched = { repository: webhookRepository ?? repositoryName(repository), branch };
-  const wakeUp = createWakeUp({ clock: systemClock, poll: () => controlPlane.poll(), head: controlPlane.reconciler.head });
+  const watched = { repository: github.repository ?? repositoryName(repository), branch };
+  const wakeUp = createWakeUp({ clock: systemClock, poll: () => controlPlane.hinted(), head: controlPlane.reconciler.head });
   return { secrets: [secret, ...older], read: githubDeliveries(watched, schemaProblems), wakeUp };
 }
 
@@ -113,10 +114,14 @@ async function composeControlPlane(
   options: ServeOptions,
   given: Pick<ControlPlaneDeps, 'store' | 'log' | 'term' | 'onLost'>,
 ): Promise<Composed> {
-  const git = await openGit(options);
+  const github = openGithub(options);
+  const git = await openGit(options, github);
   const controlPlane = createControlPlane({
     ...given,
     ...git,
+    codeHost: github?.host ?? null,
+    branchName: options.branch,
+    publicUrl: options.publicUrl,
     notifier: createLogNotifier(given.log),
     probe: httpProbe,
     nextTime,
@@ -134,6 +139,7 @@ async function composeControlPlane(
     controlPlane,
     store: given.store,
     writer: git.writer,
+    codeHost: github?.host ?? null,
     read: readDocument,
     parseYaml,
     mergeYaml: mergeIntoYaml,
@@ -141,11 +147,11 @@ async function composeControlPlane(
   return { controlPlane, deploy, repository: git.repository };
 }
 
-async function openGit(options: ServeOptions): Promise<Pick<ControlPlaneDeps, 'repository' | 'writer' | 'branch'>> {
+async function openGit(options: ServeOptions, github: Github | null): Promise<Pick<ControlPlaneDeps, 'repository' | 'writer' | 'branch'>> {
   const mirror = await openMirror({
     directory: join(options.dataDirectory, 'mirror.git'),
     branch: options.branch,
-    access: { url: options.repository, token: options.gitToken, allowLocal: options.allowLocalRemote },
+    access: { url: options.repository, token: options.gitToken ?? github?.gitToken ?? null, allowLocal: options.allowLocalRemote },
   });
   const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail });
   return {

@@ -1,4 +1,16 @@
 /** The two long-running programs, as the command line starts them. Boot settings come from flags and environment, never from Git. */
+export interface GithubFlags {
+  /** owner/name, as GitHub says it; null: read off the repository's address. */
+  readonly repository: string | null;
+  /** Of the API; null: by the repository's address. */
+  readonly url: string | null;
+  readonly tokenFile: string | null;
+  readonly appId: string | null;
+  readonly appKeyFile: string | null;
+  /** Null: looked up by the repository. */
+  readonly installation: number | null;
+}
+
 export interface ServeOptions {
   readonly repository: string;
   readonly branch: string;
@@ -12,8 +24,11 @@ export interface ServeOptions {
   readonly pollSeconds: number;
   /** Secrets of the code host's webhook, the one in use first; null: no webhooks are taken. */
   readonly webhookSecretFile: string | null;
-  /** owner/name, as the code host says it; null: read off the repository's address. */
-  readonly webhookRepository: string | null;
+  readonly github: GithubFlags;
+  /** Where people see what we do; null: nowhere. */
+  readonly publicUrl: string | null;
+  /** Private SSH key that signs our commits; null: they are not signed. */
+  readonly signingKeyFile: string | null;
   readonly allowLocalRemote: boolean;
   readonly takeOver: boolean;
   readonly gitToken: string | null;

@@ -12,6 +12,7 @@ export interface RepositoryTree {
   readonly settings: BlobRef | null;
   readonly catalogue: BlobRef | null;
   readonly policies: ReadonlyMap<string, BlobRef>;
+  readonly codeOwners: BlobRef | null;
   readonly services: ReadonlyMap<string, { readonly config: BlobRef | null; readonly rollout: BlobRef | null }>;
   /** Entries that are refused as they are: symlinks, submodules, bad names. Keyed by service, '' for the rest. */
   readonly problems: ReadonlyMap<string, readonly Problem[]>;
@@ -56,11 +57,22 @@ export type WriteOutcome =
   /** The branch refuses our push (protection, permissions). */
   | { readonly kind: 'blocked'; readonly message: string };
 
+/** One file, edited on top of the configuration branch, as the only commit of a branch of our own. */
+export interface Proposal {
+  readonly branch: string;
+  readonly path: string;
+  /** Null: there is nothing to propose. */
+  readonly edit: (text: string | null) => Promise<string | null>;
+  readonly message: string;
+}
+
 /** Writing to the configuration branch: compare-and-swap, with refetch and another look after a lost race. */
 export interface ConfigurationWriter {
   revert(order: RevertOrder): Promise<WriteOutcome>;
   /** One file, edited from its present text (null when it is new); null from `edit` writes nothing. */
   edit(path: string, edit: (text: string | null) => string | null, message: string): Promise<WriteOutcome>;
+  /** Pushes the branch of a pull request to be; one with the same content that is there already is left as it is. */
+  propose(proposal: Proposal): Promise<WriteOutcome>;
 }
 
 /** One commit on the status branch. */

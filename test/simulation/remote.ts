@@ -111,6 +111,7 @@ export function connectRemote(
           if (remote.isProtected) return { kind: 'blocked', message: 'the branch is protected' };
           return answered({ kind: 'committed', commit: remote.push({ ...remote.head().files, [path]: text }, 'actuator', message).id });
         }),
+      propose: () => Promise.resolve({ kind: 'not-needed' }),
     },
     branch: {
       cursor: () => reach('fetch', () => remote.status.at(-1)?.cursor ?? null),
@@ -151,6 +152,7 @@ function treeOf(remote: Remote, id: string): RepositoryTree {
     settings: ref('actuator.yaml'),
     catalogue: ref('models.yaml'),
     policies: new Map(),
+    codeOwners: null,
     services: new Map(
       names.map((name) => [name, { config: ref(`services/${name}/config.yaml`), rollout: ref(`services/${name}/rollout.yaml`) }]),
     ),

@@ -202,6 +202,9 @@ async function lead(world: World, process: Process, onAppended: (row: JournalRow
   const { term } = lease;
   store.fence(term);
   const controlPlane = createControlPlane({
+    codeHost: null,
+    branchName: 'main',
+    publicUrl: null,
     store,
     ...connectRemote(world.remote, process),
     notifier: { notify: ({ message }) => process.call('notify', () => void world.notices.push(message)) },

@@ -6,6 +6,7 @@ import { createControlPlane, type ControlPlane } from '../../src/app/control-pla
 import { sha1Hex } from '../../src/base/hash.ts';
 import type { ServiceState } from '../../src/domain/rollout/state.ts';
 import type { ConfigurationRepository, ConfigurationWriter, RepositoryTree, StatusCommit } from '../../src/ports/repository.ts';
+import type { CodeHost } from '../../src/ports/code-host.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { FakeClock } from './fake-clock.ts';
 
@@ -43,6 +44,7 @@ export function aHistory(): ConfigurationRepository & { push(files: Files): void
         settings: ref('actuator.yaml'),
         catalogue: ref('models.yaml'),
         policies: new Map(),
+        codeOwners: null,
         services: new Map(
           names.map((name) => [name, { config: ref(`services/${name}/config.yaml`), rollout: ref(`services/${name}/rollout.yaml`) }]),
         ),
@@ -82,6 +84,7 @@ export async function bootControlPlane<H extends ConfigurationRepository>(
   clock: FakeClock,
   foreign: string | null = null,
   writer?: ConfigurationWriter,
+  codeHost: CodeHost | null = null,
 ): Promise<ControlPlaneWorld<H>> {
   const lease = await store.acquireLease(`holder-${Math.random()}`, 0);
   const reverts: string[] = [];
@@ -96,6 +99,7 @@ export async function bootControlPlane<H extends ConfigurationRepository>(
         return Promise.resolve({ kind: 'committed', commit: 'revert' });
       },
       edit: () => Promise.resolve({ kind: 'not-needed' }),
+      propose: () => Promise.resolve({ kind: 'not-needed' }),
     },
     branch: {
       cursor: () => Promise.resolve(foreign === null ? null : { instance: foreign, position: 9 }),
@@ -110,6 +114,9 @@ export async function bootControlPlane<H extends ConfigurationRepository>(
         return Promise.resolve();
       },
     },
+    codeHost,
+    branchName: 'main',
+    publicUrl: null,
     probe: { status: () => Promise.resolve(200) },
     nextTime,
     mergeYaml: mergeIntoYaml,

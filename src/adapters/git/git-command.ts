@@ -1,6 +1,6 @@
 /** Every short-lived git process: simple-git, `raw` only, with a strict environment and strict exit codes. */
 import { join } from 'node:path';
-import { GitError, simpleGit } from 'simple-git';
+import { GitError, simpleGit, type SimpleGit } from 'simple-git';
 import { StalledError, TransientError } from '../../base/failures.ts';
 import { oneLine } from '../../base/text.ts';
 
@@ -20,8 +20,8 @@ export class GitExit extends GitError {
 
 export interface RemoteAccess {
   readonly url: string;
-  /** Sent as basic authentication to the remote's origin only; never in an argument or a message. */
-  readonly token: string | null;
+  /** Sent as basic authentication to the remote's origin only; never in an argument or a message. A function: it changes now and then. */
+  readonly token: string | (() => Promise<string>) | null;
   /** Allow http and file, which only tests and local demonstrations need. */
   readonly allowLocal: boolean;
 }
@@ -34,8 +34,21 @@ export interface GitCommand {
 const guard = join(import.meta.dirname, '..', '..', '..', 'bin', 'git-guard');
 
 export function createGitCommand(directory: string, access: RemoteAccess): GitCommand {
-  const env = gitEnvironment(access);
-  const git = simpleGit({
+  const local = create(directory, gitEnvironment({ ...access, token: null }));
+  let made: { readonly token: string | null; readonly git: SimpleGit } | null = null;
+  async function remote(): Promise<SimpleGit> {
+    const token = typeof access.token === 'function' ? await access.token() : access.token;
+    if (made?.token !== token || made === null) made = { token, git: create(directory, gitEnvironment({ ...access, token })) };
+    return made.git;
+  }
+  // What needs no remote must not wait for a token either.
+  return { run: async (args) => (goesOut.has(args[0] ?? '') ? await remote() : local).raw([...args]) };
+}
+
+const goesOut = new Set(['fetch', 'push']);
+
+function create(directory: string, env: Record<string, string>): SimpleGit {
+  return simpleGit({
     baseDir: directory,
     binary: guard,
     maxConcurrentProcesses: 4,
@@ -47,11 +60,10 @@ export function createGitCommand(directory: string, access: RemoteAccess): GitCo
       return new GitExit(result.exitCode, text(result.stdOut), text(result.stdErr));
     },
   }).env(env);
-  return { run: (args) => git.raw([...args]) };
 }
 
 /** Nothing of the user's own configuration and nothing that could ask a question. */
-export function gitEnvironment(access: RemoteAccess | null): Record<string, string> {
+export function gitEnvironment(access: (Omit<RemoteAccess, 'token'> & { readonly token: string | null }) | null): Record<string, string> {
   const base = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: '/nonexistent',
@@ -62,7 +74,7 @@ export function gitEnvironment(access: RemoteAccess | null): Record<string, stri
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ALLOW_PROTOCOL: access?.allowLocal === true ? 'https:ssh:http:file' : 'https:ssh',
   };
-  if (access?.token == null) return base;
+  if (access?.token == null || !/^https?:/.test(access.url)) return base;
   const basic = Buffer.from(`x-access-token:${access.token}`).toString('base64');
   return {
     ...base,

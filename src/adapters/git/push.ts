@@ -15,6 +15,16 @@ export type PushOutcome =
  */
 export async function pushWithLease(mirror: Mirror, branch: string, expected: string | null, commit: string): Promise<PushOutcome> {
   await assertDescends(mirror, expected, commit);
+  return push(mirror, branch, expected, commit);
+}
+
+/** The same for a branch that is ours alone, whatever it held. */
+export async function replaceBranch(mirror: Mirror, branch: string, expected: string | null, commit: string): Promise<PushOutcome> {
+  return push(mirror, branch, expected, commit);
+}
+
+async function push(mirror: Mirror, branch: string, expected: string | null, commit: string): Promise<PushOutcome> {
+  if (!isOid(commit)) throw new Error(`${commit} is no commit id`);
   const ref = `refs/heads/${branch}`;
   try {
     await mirror.git.run(['push', '--porcelain', `--force-with-lease=${ref}:${expected ?? ''}`, 'origin', `${commit}:${ref}`]);
@@ -26,7 +36,6 @@ export async function pushWithLease(mirror: Mirror, branch: string, expected: st
 }
 
 async function assertDescends(mirror: Mirror, expected: string | null, commit: string): Promise<void> {
-  if (!isOid(commit)) throw new Error(`${commit} is no commit id`);
   let at: string | null = commit;
   for (let steps = 0; steps < 1000 && at !== null; steps++) {
     if (at === expected) return;

@@ -43,8 +43,9 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
       const entry = root.find((candidate) => candidate.name === name && candidate.mode === '40000');
       return entry === undefined ? [] : entries(entry.oid);
     };
-    const [services, policies] = await Promise.all([folder('services'), folder('policies')]);
-    return assemble(commit, root, services, policies, serviceFiles);
+    const [services, policies, forge, docs] = await Promise.all(['services', 'policies', '.github', 'docs'].map(folder));
+    const assembled = await assemble(commit, root, services ?? [], policies ?? [], serviceFiles);
+    return { ...assembled, codeOwners: codeOwnersIn(forge ?? [], root, docs ?? []) };
   }
 
   return {
@@ -96,6 +97,15 @@ function filesOf(entries: readonly TreeEntry[], folder: string): ServiceFiles {
   return { config: plain('config.yaml'), rollout: plain('rollout.yaml'), problems };
 }
 
+/** The first that is there, in the order of the code hosts. */
+function codeOwnersIn(forge: readonly TreeEntry[], root: readonly TreeEntry[], docs: readonly TreeEntry[]): BlobRef | null {
+  const found = (['.github/', '', 'docs/'] as const).flatMap((folder, index) => {
+    const entry = [forge, root, docs][index]?.find(({ name }) => name === 'CODEOWNERS');
+    return entry === undefined || !isPlainFile(entry) ? [] : [{ oid: entry.oid, path: `${folder}CODEOWNERS` }];
+  });
+  return found[0] ?? null;
+}
+
 function isPlainFile(entry: TreeEntry): boolean {
   return entry.mode === '100644' || entry.mode === '100755';
 }
@@ -106,7 +116,7 @@ async function assemble(
   serviceFolders: readonly TreeEntry[],
   policyFiles: readonly TreeEntry[],
   filesOfService: (entry: TreeEntry) => Promise<ServiceFiles>,
-): Promise<RepositoryTree> {
+): Promise<Omit<RepositoryTree, 'codeOwners'>> {
   const problems = new Map<string, readonly Problem[]>();
   const file = (name: string): BlobRef | null => {
     const entry = root.find((candidate) => candidate.name === name && isPlainFile(candidate));
@@ -160,19 +170,24 @@ const mostMerged = 100;
 
 /** Of a merge also everybody whose commits it brings: they have made the change, whoever pressed the button. */
 async function authorsOf(mirror: Mirror, commit: string): Promise<string> {
-  const { author, parents } = await mirror.commit(commit);
-  const [first, ...merged] = parents;
-  const authors = new Set([author]);
+  const head = await mirror.commit(commit);
+  const [first, ...merged] = head.parents;
+  const authors = new Set([head.author, ...namedIn(head.message)]);
   const seen = new Set<string>();
   for (const queue = [...merged]; queue.length > 0 && seen.size < mostMerged;) {
     const at = queue.pop() ?? '';
     if (seen.has(at) || first === undefined || (await isAncestor(mirror, at, first))) continue;
     seen.add(at);
     const own = await mirror.commit(at);
-    authors.add(own.author);
+    for (const author of [own.author, ...namedIn(own.message)]) authors.add(author);
     queue.push(...own.parents);
   }
   return [...authors].join('; ');
+}
+
+/** A squash keeps those who had a hand in it as trailers; ours names who asked for it. Both only add somebody who must not approve. */
+function namedIn(message: string): readonly string[] {
+  return [...message.matchAll(/^(?:Co-authored-by|Actuator-Actor):\s*(.+)$/gim)].slice(0, 50).map(([, name]) => oneLine(name ?? '', 300));
 }
 
 async function firstParents(mirror: Mirror, from: string, to: string, limit: number): Promise<readonly string[] | null> {

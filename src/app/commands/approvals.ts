@@ -2,7 +2,7 @@
 import type { Problem } from '../../base/problem.ts';
 import { refuse, type Result } from '../../base/result.ts';
 import type { Deployment } from '../../domain/rollout/state.ts';
-import { isSamePerson, personOf, type Person } from '../../domain/safety/gates.ts';
+import { isSamePerson, namesOf, personOf, type Person } from '../../domain/safety/gates.ts';
 import type { ApprovalRequest } from '../../generated/types.ts';
 import { dispatchOrder, target, type OperateDeps, type Ordered } from './operate.ts';
 
@@ -55,19 +55,12 @@ function approverProblem(people: readonly Person[], { author, plan, approvals }:
     return { code: 'forbidden', message: `${caller} has made this change, and nobody approves a change of their own.` };
   if (approvals.some(({ approver }) => isSamePerson(people, approver, caller)))
     return { code: 'conflict', message: `${caller} has approved it already; another person must.` };
-  const { roles } = plan.gates;
+  const { roles, approvers } = plan.gates;
   const own = personOf(people, caller)?.roles ?? [];
-  if (roles.length === 0 || own.some((role) => roles.includes(role))) return null;
+  // By the settings that the change came under: one that makes somebody an approver is not approved by them.
+  if (roles.length === 0 || personOf(approvers, caller) !== null) return null;
   return {
     code: 'forbidden',
     message: `An approver of this change needs the role ${roles.join(' or ')}; ${caller} has ${own.length === 0 ? 'none' : own.join(', ')}. Roles are given under \`people\` in actuator.yaml.`,
   };
-}
-
-/** `Ada <ada@example.com>` is three names of one person; several people stand between semicolons. */
-function namesOf(author: string): readonly string[] {
-  return author.split('; ').flatMap((one) => {
-    const match = /^(.*?)\s*<([^>]*)>$/.exec(one);
-    return match === null ? [one] : [one, match[1] ?? '', match[2] ?? ''].filter((name) => name !== '');
-  });
 }

@@ -1,17 +1,22 @@
 /** Writes a change to the branch, as a person's commit would: the reconciler then finds it there. */
 import { TransientError } from '../../base/failures.ts';
-import { isObject } from '../../base/json.ts';
+import { sha256Hex } from '../../base/hash.ts';
+import { canonicalJson, isObject } from '../../base/json.ts';
+import { cell, code } from '../../base/markdown.ts';
 import type { Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { oneLine } from '../../base/text.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import { groundProblems, winningPatch, withoutOneOffs } from '../../domain/config/arms.ts';
 import { defineService, type Past } from '../../domain/config/service-definition.ts';
-import { quarantineOf } from '../../domain/rollout/state.ts';
+import { quarantineOf, type PullRequestRef } from '../../domain/rollout/state.ts';
 import type { AbTestRequest, DeployRequest } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { CodeHost } from '../../ports/code-host.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
+import { requestChange } from '../code-host/change-request.ts';
+import { pullRequesterKey } from '../code-host/parts.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
 import { settingsFor } from '../reconcile/admission.ts';
@@ -22,6 +27,8 @@ export interface DeployDeps {
   readonly clock: Clock;
   readonly controlPlane: ControlPlane;
   readonly writer: ConfigurationWriter;
+  /** Null: changes are pushed, or not at all. */
+  readonly codeHost: CodeHost | null;
   readonly store: Pick<Store, 'put' | 'configuration'>;
   readonly read: DocumentReader;
   /** YAML without a schema: a patch may hold nulls, and be less than a configuration. */
@@ -35,6 +42,8 @@ export interface Deployed {
   readonly commit: string;
   /** Null when the commit has not been seen within the time that a caller waits. */
   readonly deployment_id: string | null;
+  /** That the change came to, in the place of a push; null: it was pushed. */
+  readonly pull_request: PullRequestRef | null;
 }
 
 export async function deploy(deps: DeployDeps, request: DeployRequest, actor: string): Promise<Result<Deployed, readonly Problem[]>> {
@@ -90,24 +99,70 @@ async function commitChange(
   const past = await pastOf(deps, service);
   const tests = await decidedTests(deps.store, service, deps.controlPlane.engine.state(service)?.decided ?? []);
   let problems: readonly Problem[] = [];
-  const outcome = await deps.writer.edit(
-    `services/${service}/config.yaml`,
-    (text) => {
+  const order = {
+    path: `services/${service}/config.yaml`,
+    edit(text: string | null): string | null {
       const merged = deps.mergeYaml(withWinner(deps, text, tests), patch);
       problems = check(deps, service, merged, past);
       return problems.length > 0 ? null : merged;
     },
-    deployMessage(service, request, actor),
-  );
+    message: deployMessage(service, request, actor),
+  };
+  const { deploys } = deps.controlPlane.settings().codeHost;
+  const outcome =
+    deploys === 'pull_request'
+      ? ({ kind: 'blocked', message: 'settings ask for a pull request' } as const)
+      : await deps.writer.edit(order.path, order.edit, order.message);
   if (problems.length > 0) return refuse(problems);
-  if (outcome.kind === 'blocked')
+  if (outcome.kind === 'blocked') {
+    if (deps.codeHost !== null) return proposeChange(deps, deps.codeHost, { service, request, actor, order, problems: () => problems });
     return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
-  if (outcome.kind === 'not-needed')
-    return refuse([{ code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` }]);
+  }
+  if (outcome.kind === 'not-needed') return refuse([nothingToDeploy(service)]);
   // Before anybody looks at the commit: its author is us, and whoever asked must not approve it.
   await deps.store.put(requesterKey(outcome.commit), actor);
   deps.controlPlane.poll();
-  return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit) });
+  return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit), pull_request: null });
+}
+
+function nothingToDeploy(service: string): Problem {
+  return { code: 'conflict', message: `services/${service}/config.yaml already says that; there is nothing to deploy.` };
+}
+
+interface ProposedChange {
+  readonly service: string;
+  readonly request: DeployRequest;
+  readonly actor: string;
+  readonly order: { readonly path: string; readonly edit: (text: string | null) => string | null; readonly message: string };
+  /** What the last edit found wrong. */
+  readonly problems: () => readonly Problem[];
+}
+
+async function proposeChange(
+  { writer, store, controlPlane }: DeployDeps,
+  host: CodeHost,
+  { service, request, actor, order, problems }: ProposedChange,
+): Promise<Result<Deployed, readonly Problem[]>> {
+  const { codeHost } = controlPlane.settings();
+  const outcome = await requestChange(writer, host, {
+    ...order,
+    edit: (text) => Promise.resolve(order.edit(text)),
+    // By what was asked: the same again finds its pull request.
+    branch: `actuator/deploy/${service}-${sha256Hex(canonicalJson([request, actor])).slice(0, 12)}`,
+    title: `${service}: ${request.reason ?? 'deploy'}`,
+    body: `${cell(actor)} asked for this change of ${code(service)} by \`actuator deploy\`${request.reason === undefined ? '' : `: ${cell(request.reason)}`}.\n\nWhoever asked does not approve it.\n`,
+    labels: codeHost.labels ?? ['actuator'],
+    reviewers: [],
+    autoMerge: false,
+  });
+  if (problems().length > 0) return refuse(problems());
+  if (outcome.kind === 'not-needed') return refuse([nothingToDeploy(service)]);
+  if (outcome.kind === 'blocked')
+    return refuse([{ code: 'forbidden', message: `No branch for a pull request can be pushed: ${outcome.message}.` }]);
+  const { number, url } = outcome.pullRequest;
+  // Its author is us, and whoever asked must not approve it.
+  await store.put(pullRequesterKey(number), actor);
+  return ok({ service, commit: outcome.commit, deployment_id: null, pull_request: { number, url } });
 }
 
 /** A test that is decided and not written down yet stands for the arm that has won it. */

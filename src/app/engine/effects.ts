@@ -1,5 +1,6 @@
 /** Carries out effects that must be confirmed. Each runs until it is settled, again after a restart, and does no harm twice. */
 import { canonicalJson } from '../../base/json.ts';
+import { code } from '../../base/markdown.ts';
 import { oneLine } from '../../base/text.ts';
 import { winningPatch } from '../../domain/config/arms.ts';
 import { collapsingPatch } from '../../domain/config/collapse.ts';
@@ -7,14 +8,16 @@ import { ownDigest } from '../../domain/config/digest.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { Effect } from '../../domain/rollout/effect.ts';
 import type { LlmConfig } from '../../generated/types.ts';
+import type { CodeHost } from '../../ports/code-host.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
+import { requestChange } from '../code-host/change-request.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
-import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
-import type { Revision } from '../../domain/rollout/state.ts';
-import { evidenceDigest } from '../publication/render.ts';
+import type { DecidedTests } from '../reconcile/decided-tests.ts';
+import type { WriteBack } from '../../domain/settings/code-host.ts';
 import type { Engine } from './engine.ts';
+import { holdsBad, revertMessage, testsWith, type RevertEffect } from './reverting.ts';
 
 export interface EffectDeps {
   readonly engine: Engine;
@@ -25,9 +28,10 @@ export interface EffectDeps {
   readonly mergeYaml: DeployDeps['mergeYaml'];
   /** A commit of ours is on the branch: have a look at it. */
   readonly onWritten: () => void;
+  readonly codeHost: CodeHost | null;
+  /** As settings say, where a code host is there to open pull requests. */
+  readonly revertsBy: () => WriteBack;
 }
-
-type RevertEffect = Extract<Effect, { kind: 'commit-revert' }>;
 
 /** All that is pending, one after the other; the first failure ends the pass, and the worker comes back. */
 export async function settleEffects(deps: EffectDeps): Promise<void> {
@@ -57,20 +61,17 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
     deps.store.configuration(service, effect.restore.digest),
   ]);
   if (bad === null || good === null) throw new Error(`the store lacks a configuration of ${service} that a rollback needs`);
-  const tests = await testsWith(deps, service, effect.bad);
   // By what it takes back: one deployment can need two reverts.
   const marker = `Actuator-Reverts: ${effect.bad.commit}`;
-  // By content: a reformatted or commented file is still the bad one, another content is somebody's newer change.
-  const isBad = (text: string): Promise<boolean> => {
-    const parsed = deps.read('llm-config', text, 'config.yaml');
-    return Promise.resolve(
-      parsed.ok && [ownDigest(parsed.value.value), meantBy(parsed.value.value, tests)].includes(ownDigest(bad.config)),
-    );
-  };
+  const isBad = await holdsBad(deps, service, effect.bad);
+  const judgement = deps.engine.state(service)?.active?.judgement ?? null;
+  const message = revertMessage(service, effect, judgement);
   const sharedFile = canonicalJson(bad.config) === canonicalJson(good.config);
   const outcome = sharedFile
     ? ({ kind: 'blocked', message: 'the change lies in models.yaml, which other services share; a person must decide' } as const)
-    : await deps.writer.revert({ service, isBad, restoreText: good.text, message: revertMessage(deps.engine, service, effect), marker });
+    : deps.revertsBy() === 'pull_request'
+      ? ({ kind: 'blocked', message: 'settings ask for a pull request' } as const)
+      : await deps.writer.revert({ service, isBad, restoreText: good.text, message, marker });
   await deps.engine.dispatch(service, { type: 'revert-settled', deploymentId: effect.deploymentId, outcome }, 'actuator');
   if (outcome.kind === 'committed') deps.onWritten();
 }
@@ -94,16 +95,28 @@ async function writeConfig(
     'Actuator-Actor: actuator',
     '',
   ].join('\n');
-  const outcome = await deps.writer.edit(
-    `services/${service}/config.yaml`,
-    (text) => {
-      const parsed = text === null ? null : deps.read('llm-config', text, 'config.yaml');
-      if (text === null || parsed?.ok !== true) return null;
-      const patch = patchTo(parsed.value.value, own, tests);
-      return patch === null ? null : deps.mergeYaml(text, patch);
-    },
-    message,
-  );
+  const path = `services/${service}/config.yaml`;
+  const edit = (text: string | null): string | null => {
+    const parsed = text === null ? null : deps.read('llm-config', text, 'config.yaml');
+    if (text === null || parsed?.ok !== true) return null;
+    const patch = patchTo(parsed.value.value, own, tests);
+    return patch === null ? null : deps.mergeYaml(text, patch);
+  };
+  const pushed = await deps.writer.edit(path, edit, message);
+  const outcome =
+    pushed.kind === 'blocked' && deps.codeHost !== null
+      ? await requestChange(deps.writer, deps.codeHost, {
+          branch: `actuator/collapse/${deploymentId}`,
+          path,
+          edit: (text) => Promise.resolve(edit(text)),
+          message,
+          title: `${service}: write down what ${deploymentId} promoted`,
+          body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
+          labels: ['actuator'],
+          reviewers: [],
+          autoMerge: true,
+        })
+      : pushed;
   if (outcome.kind === 'blocked')
     await deps.notifier.notify({
       key: `${deploymentId}/collapse`,
@@ -113,41 +126,9 @@ async function writeConfig(
   if (outcome.kind === 'committed') deps.onWritten();
 }
 
-/** Those that the service knows of, and the one that this revision has won, wherever it stands by now. */
-async function testsWith({ engine, store }: EffectDeps, service: string, revision: Revision): Promise<DecidedTests> {
-  const { wonTest, arm, digest } = revision;
-  const own = wonTest === undefined || arm === undefined ? [] : [{ test: wonTest, arm, armDigest: digest, at: 0 }];
-  return decidedTests(store, service, [...own, ...(engine.state(service)?.decided ?? [])]);
-}
-
 /** Null: the file holds neither what was promoted nor the test that it has won. */
 function patchTo(config: LlmConfig, promoted: string, tests: DecidedTests): Readonly<Record<string, unknown>> | null {
   const arm = tests.wonIn(config);
   if (arm !== null) return ownDigest(arm.config) === promoted ? winningPatch(arm) : null;
   return config.variants === undefined && ownDigest(config) === promoted ? collapsingPatch(config) : null;
-}
-
-/** What the file asks for: itself, or the arm that has won the test in it. */
-function meantBy(config: LlmConfig, tests: DecidedTests): string {
-  return ownDigest(tests.wonIn(config)?.config ?? config);
-}
-
-function revertMessage(engine: Engine, service: string, effect: RevertEffect): string {
-  const judgement = engine.state(service)?.active?.judgement ?? null;
-  const reason = oneLine(effect.reason);
-  return [
-    oneLine(`${service}: roll back ${effect.deploymentId}, ${reason}`, 150),
-    '',
-    `Restores services/${service}/config.yaml as of ${effect.restore.commit}.`,
-    `This reverts commit ${effect.bad.commit}.`,
-    '',
-    'Actuator-Event: rolled-back',
-    `Actuator-Service: ${service}`,
-    `Actuator-Deployment: ${effect.deploymentId}`,
-    `Actuator-Actor: ${oneLine(effect.actor, 100)}`,
-    `Actuator-Reverts: ${effect.bad.commit}`,
-    `Actuator-Reason: ${reason}`,
-    ...(judgement === null ? [] : [`Actuator-Evidence: ${evidenceDigest(judgement)}`]),
-    '',
-  ].join('\n');
 }

@@ -3,6 +3,7 @@ import { isSameJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
 import type { ServiceEvent } from '../../domain/rollout/event.ts';
 import { reduce } from '../../domain/rollout/reduce.ts';
+import { nothingOrdered } from '../../domain/rollout/transitions.ts';
 import { describeTransition } from '../../domain/rollout/sentences.ts';
 import { everyService, newService, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -35,6 +36,11 @@ export interface EngineDeps {
   readonly term: number;
 }
 
+function withNewMembers(state: ServiceState): ServiceState {
+  const active = state.active === null ? null : { ...nothingOrdered, ...state.active };
+  return { ...newService(state.service), ...state, active };
+}
+
 export function createEngine({ store, clock, term }: EngineDeps): Engine {
   const states = new Map<string, ServiceState>();
   const turns = new Map<string, Promise<unknown>>();
@@ -54,7 +60,8 @@ export function createEngine({ store, clock, term }: EngineDeps): Engine {
 
   return {
     async load() {
-      for (const state of await store.states()) states.set(state.service, state);
+      // Members that came with a newer version of ours are not in what an older one has stored.
+      for (const state of await store.states()) states.set(state.service, withNewMembers(state));
     },
     state: (service) => states.get(service),
     states: () => [...states.values()].filter(({ service }) => service !== everyService),

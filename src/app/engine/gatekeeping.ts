@@ -2,7 +2,7 @@
 import { closedBecause, type NextTime } from '../../domain/safety/windows.ts';
 import type { DaemonSettings } from '../../domain/settings/resolve.ts';
 import { fleetShare } from '../../domain/rollout/shares.ts';
-import { holdsSlot, type Deployment, type Freeze, type ServiceState } from '../../domain/rollout/state.ts';
+import { approvalsNeeded, holdsSlot, type Deployment, type Freeze, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Judging } from '../judging/judging.ts';
@@ -15,6 +15,8 @@ export interface GatekeepingDeps {
   readonly clock: Clock;
   readonly settings: () => DaemonSettings;
   readonly nextTime: NextTime;
+  /** Whether there is one that can be asked where a commit comes from. */
+  readonly hasCodeHost: boolean;
 }
 
 export interface Gatekeeping {
@@ -42,6 +44,7 @@ export function createGatekeeping(deps: GatekeepingDeps): Gatekeeping {
     const { active } = state;
     if (active?.phase.name !== 'pending') return [];
     return [
+      ...originMissing(active, deps.hasCodeHost),
       ...approvalsMissing(active),
       ...[frozenBecause(state, false), windowClosed()].filter((because) => because !== null),
       ...active.plan.gates.dependsOn.flatMap((other) => unfinished(other, engine.state(other)) ?? []),
@@ -101,11 +104,24 @@ function freezeReason(freezes: readonly (Freeze | null)[], bySettings: string | 
   return bySettings === null ? null : `frozen in actuator.yaml: ${bySettings}`;
 }
 
-function approvalsMissing({ plan, approvals }: Deployment): readonly string[] {
-  const missing = plan.gates.approvals - approvals.length;
+/** A change starts only when it is known how it came to the branch, where anything depends on that. */
+function originMissing({ plan, origin }: Deployment, hasCodeHost: boolean): readonly string[] {
+  const { directPushes, approvals } = plan.gates;
+  if (directPushes === 'allow' && approvals === 0) return [];
+  if (hasCodeHost) return origin === null ? ['which pull request brought it is not known yet'] : [];
+  if (directPushes === null || directPushes === 'allow') return [];
+  return [`settings ${directPushes} direct pushes (versioning.direct_pushes), and no code host is connected that could tell them apart`];
+}
+
+function approvalsMissing(active: Deployment): readonly string[] {
+  const { plan, approvals, origin } = active;
+  const missing = approvalsNeeded(active) - approvals.length;
   if (missing <= 0) return [];
   const { roles } = plan.gates;
-  return [`${missing} approval(s)${roles.length === 0 ? '' : ` of ${roles.join(' or ')}`}, by somebody other than the author`];
+  const notes = origin?.kind === 'pull-request' ? origin.notes : [];
+  return [
+    `${missing} approval(s)${roles.length === 0 ? '' : ` of ${roles.join(' or ')}`}, by somebody other than the author${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`,
+  ];
 }
 
 function isRolling({ plan }: Deployment): boolean {

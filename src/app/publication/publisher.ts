@@ -7,6 +7,7 @@ import type { StatusBranch, StatusCommit } from '../../ports/repository.ts';
 import type { JournalRow, Store } from '../../ports/store.ts';
 import { dropEvidence, evidenceName } from '../judging/evidence-log.ts';
 import type { Judging } from '../judging/judging.ts';
+import { previousState } from './previous-state.ts';
 import { joinCommits, renderRow, type RowContext } from './render.ts';
 
 const batchRows = 500;
@@ -123,9 +124,4 @@ async function evidenceOf(deps: PublisherDeps, row: JournalRow, before: ServiceS
     moment,
     blocks,
   });
-}
-
-async function previousState(store: Store, row: JournalRow): Promise<ServiceState | null> {
-  if (row.seq === 1) return null;
-  return (await store.journalOf(row.service, 1000)).find((candidate) => candidate.seq === row.seq - 1)?.stateAfter ?? null;
 }

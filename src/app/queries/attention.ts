@@ -4,7 +4,7 @@ import { formatDuration, toIso, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
 import { checkSafety, type SafetyFinding } from '../../domain/safety/checks.ts';
 import { describeStep } from '../../domain/planning/step.ts';
-import type { Deployment, ServiceState } from '../../domain/rollout/state.ts';
+import { approvalsNeeded, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 
@@ -19,6 +19,8 @@ export interface PendingView {
   readonly waits_for: readonly string[];
   readonly approvals: readonly { readonly approver: string; readonly comment: string | null; readonly at: string }[];
   readonly approvals_needed: number;
+  /** Null: it came by a push, or nobody knows. */
+  readonly pull_request: string | null;
   readonly approval_roles: readonly string[];
 }
 
@@ -51,7 +53,8 @@ function viewPending(service: string, active: Deployment, waitsFor: readonly str
     plan: `${kind}${steps.length === 0 ? '' : `: ${steps.map(describeStep).join(', ')}`}`,
     waits_for: waitsFor,
     approvals: active.approvals.map(({ approver, comment, at }) => ({ approver, comment, at: toIso(at) })),
-    approvals_needed: gates.approvals,
+    approvals_needed: approvalsNeeded(active),
+    pull_request: active.origin?.kind === 'pull-request' ? active.origin.url : null,
     approval_roles: gates.roles,
   };
 }
@@ -71,11 +74,12 @@ export async function safetyOf(
 }
 
 export function findIssues(controlPlane: ControlPlane, now: Instant): readonly IssueView[] {
-  const { repository, publication, effects, settings } = controlPlane.problems();
+  const { repository, publication, effects, codeHost, settings } = controlPlane.problems();
   const system: readonly IssueView[] = [
     ...ofSystem('critical', repository, 'see the message; `actuator resync` accepts a branch that was rewritten on purpose'),
     ...ofSystem('warning', publication, 'the audit trail waits here and is published when the remote can be written'),
     ...ofSystem('critical', effects, 'a revert commit or a notification could not be done yet; it is tried again'),
+    ...ofSystem('warning', codeHost, 'statuses, reviews and revert pull requests wait until the code host can be used again'),
     ...settings.map((problem) => ({
       severity: 'warning' as const,
       service: null,

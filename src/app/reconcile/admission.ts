@@ -3,6 +3,7 @@ import { canonicalJson } from '../../base/json.ts';
 import { formatProblem, type Problem } from '../../base/problem.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { checkCatalogue, checkSettings, type SettingsInForce } from '../../domain/config/service-definition.ts';
+import { ownersOf } from '../../domain/safety/code-owners.ts';
 import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import type { BlobRef, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
@@ -15,15 +16,17 @@ export interface Accepted {
   /** rollout.yaml by service. */
   readonly services: Readonly<Record<string, WrittenSettings>>;
   readonly catalogue: ModelCatalogue | null;
+  /** CODEOWNERS as written; empty: there is none. */
+  readonly codeOwners: string;
 }
 
-export const nothingAccepted: Accepted = { repository: {}, policies: {}, services: {}, catalogue: null };
+export const nothingAccepted: Accepted = { repository: {}, policies: {}, services: {}, catalogue: null, codeOwners: '' };
 
 const key = 'accepted';
 
 export async function loadAccepted(store: Store): Promise<Accepted | null> {
   const saved = await store.get(key);
-  return saved === null ? null : (JSON.parse(saved) as Accepted);
+  return saved === null ? null : { ...nothingAccepted, ...(JSON.parse(saved) as Partial<Accepted>) };
 }
 
 export async function saveAccepted(store: Store, accepted: Accepted): Promise<void> {
@@ -35,6 +38,7 @@ export function settingsFor(accepted: Accepted, service: string): SettingsInForc
     repository: accepted.repository,
     policies: new Map(Object.entries(accepted.policies)),
     service: Object.hasOwn(accepted.services, service) ? (accepted.services[service] ?? {}) : {},
+    owners: ownersOf(accepted.codeOwners, `services/${service}/config.yaml`),
   };
 }
 
@@ -51,6 +55,7 @@ export async function accept(
     accepted: {
       ...(repository.ok ? repository.value : { repository: last.repository, policies: last.policies }),
       services: services.accepted,
+      codeOwners: tree.codeOwners === null ? '' : await loader.text(tree.codeOwners),
       catalogue: catalogue.ok ? catalogue.value : last.catalogue,
     },
     problems: [

@@ -12,6 +12,8 @@ export interface LoadedDocument<T> extends ParsedDocument<T> {
 }
 
 export interface Loader {
+  /** Of a file without a schema; empty when it is too large to be read. */
+  text(blob: BlobRef): Promise<string>;
   load<K extends keyof SchemaTypes>(schema: K, blob: BlobRef): Promise<Result<LoadedDocument<SchemaTypes[K]>, readonly Problem[]>>;
 }
 
@@ -20,6 +22,10 @@ const cacheVersion = 3;
 
 export function createLoader(repository: ConfigurationRepository, store: Store, read: DocumentReader): Loader {
   return {
+    async text(blob) {
+      const content = await repository.read(blob);
+      return 'problem' in content ? '' : content.text;
+    },
     async load(schema, blob) {
       const key = `${cacheVersion}/${schema}/${blob.oid}`;
       const cached = (await store.cachedDocuments([key])).get(key);

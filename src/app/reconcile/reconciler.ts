@@ -24,7 +24,7 @@ import {
   type Accepted,
 } from './admission.ts';
 import { decidedTests } from './decided-tests.ts';
-import { lastChange } from './history.ts';
+import { lastChange, type LastChange } from './history.ts';
 import type { Loader } from './loader.ts';
 
 export interface ReconcilerDeps {
@@ -147,7 +147,7 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
   for (const service of tree.services.keys()) {
     // Adopted by a first look that a crash cut short: what came since then is a change like any other.
     if ((deps.engine.state(service)?.stable ?? null) !== null) {
-      await lookAt(deps, { tree, inForce }, service, commit);
+      await lookAt(deps, { tree, inForce }, service, onlyAt(commit));
       continue;
     }
     const read = await readService(deps, tree, service, inForce);
@@ -181,8 +181,8 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
   }
   for (const service of tree.services.keys()) {
     if (before !== null && needsNoLook(deps.engine.state(service), step) && hasSameFile(before, tree, service)) continue;
-    const commit = commits === null ? tree.commit : await lastChange(deps.repository, commits, step.from, service, tree);
-    await lookAt(deps, step, service, commit);
+    const change = commits === null ? onlyAt(tree.commit) : await lastChange(deps.repository, commits, step.from, service, tree);
+    await lookAt(deps, step, service, change);
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
 }
@@ -213,7 +213,16 @@ function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: str
   return oid !== undefined && oid === before.services.get(service)?.config?.oid;
 }
 
-async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForce'>, service: string, commit: string): Promise<void> {
+function onlyAt(commit: string): LastChange {
+  return { commit, passedOver: [] };
+}
+
+async function lookAt(
+  deps: ReconcilerDeps,
+  step: Pick<Advance, 'tree' | 'inForce'>,
+  service: string,
+  { commit, passedOver }: LastChange,
+): Promise<void> {
   const read = await readService(deps, step.tree, service, step.inForce);
   if (!read.ok) {
     await reject(deps, service, commit, read.error);
@@ -235,7 +244,14 @@ async function lookAt(deps: ReconcilerDeps, step: Pick<Advance, 'tree' | 'inForc
   const author = await authorOf(deps, commit);
   await deps.engine.dispatch(
     service,
-    { type: 'revision-seen', revision, deploymentId: await newDeploymentId(deps), plan: definition.plan, author },
+    {
+      type: 'revision-seen',
+      revision,
+      deploymentId: await newDeploymentId(deps),
+      plan: definition.plan,
+      author,
+      ...(passedOver.length === 0 ? {} : { passedOver }),
+    },
     actor,
   );
   const servings = [definition, ...definition.arms].map(({ serving }) => JSON.stringify(serving));
@@ -250,12 +266,11 @@ async function servingsOf({ store }: ReconcilerDeps, definition: ServiceDefiniti
   return stored.map((one) => (one === null ? null : JSON.stringify(one.serving)));
 }
 
-/** Everybody who had a hand in it. The trailer of `deploy` only ever adds somebody who must not approve. */
+/** Everybody who had a hand in it. */
 async function authorOf({ store, repository }: ReconcilerDeps, commit: string): Promise<string> {
   const requester = await store.get(requesterKey(commit));
-  const trailer = /^Actuator-Actor: (.+)$/m.exec(await repository.message(commit))?.[1];
-  const names = [requester, trailer, await repository.author(commit)].filter((name) => name != null);
-  return [...new Set(names)].join('; ');
+  const names = [requester, await repository.author(commit)].filter((name) => name !== null);
+  return [...new Set(names.flatMap((name) => name.split('; ')))].join('; ');
 }
 
 const noReason: Problem = {

@@ -57,6 +57,7 @@ interface Deployed {
   readonly service: string;
   readonly commit: string;
   readonly deployment_id: string | null;
+  readonly pull_request: { readonly number: number; readonly url: string } | null;
 }
 
 async function begin(context: CliContext, flags: Flags, file: string): Promise<void> {
@@ -75,7 +76,8 @@ async function begin(context: CliContext, flags: Flags, file: string): Promise<v
   };
   const begun = accepted<Deployed>(await client.post(base, request));
   print(context, flags.outputFormat, { ...begun, test_id: begun.deployment_id }, () => {
-    const { commit, deployment_id: id } = begun;
+    const { commit, deployment_id: id, pull_request: pull } = begun;
+    if (pull !== null) return `opened pull request #${pull.number}: ${pull.url}\n`;
     const next = id === null ? `actuator status --service ${begun.service}` : `actuator ab-test-status --test-id ${id} --watch`;
     return `committed ${commit.slice(0, 12)} for ${begun.service}${id === null ? '' : `, test ${id}`}; follow it with: ${next}\n`;
   });

@@ -27,6 +27,7 @@ interface Deployed {
   readonly service: string;
   readonly commit: string;
   readonly deployment_id: string | null;
+  readonly pull_request: { readonly number: number; readonly url: string } | null;
 }
 
 export function addDeploy(program: Command, context: CliContext): void {
@@ -68,7 +69,8 @@ export function addDeploy(program: Command, context: CliContext): void {
   });
 }
 
-function describe({ commit, service, deployment_id: id }: Deployed): string {
+function describe({ commit, service, deployment_id: id, pull_request: pull }: Deployed): string {
+  if (pull !== null) return `opened pull request #${pull.number} for ${service}: ${pull.url}\n`;
   const target = id === null ? `--service ${service}` : `--deployment-id ${id}`;
   return `committed ${commit.slice(0, 12)} for ${service}${id === null ? '' : `, ${id}`}; follow it with: actuator status ${target} --follow\n`;
 }

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { writtenMinutesToMs } from '../../base/time.ts';
+import type { GithubFlags } from '../../ports/programs.ts';
 import { ExitError, type CliContext } from '../context.ts';
 
 interface Flags {
@@ -12,7 +13,14 @@ interface Flags {
   readonly clientKeys?: string;
   readonly pollInterval: string;
   readonly webhookSecretFile?: string;
-  readonly webhookRepository?: string;
+  readonly githubRepository?: string;
+  readonly githubUrl?: string;
+  readonly githubTokenFile?: string;
+  readonly githubAppId?: string;
+  readonly githubAppKeyFile?: string;
+  readonly githubInstallation?: string;
+  readonly publicUrl?: string;
+  readonly signingKey?: string;
   readonly allowLocalRemote?: true;
   readonly takeOver?: true;
   readonly gitName: string;
@@ -39,7 +47,20 @@ export function addServe(program: Command, context: CliContext): void {
         'ACTUATOR_WEBHOOK_SECRET_FILE',
       ),
     )
-    .option('--webhook-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy')
+    .addOption(
+      new Option('--github-app-id <id>', 'work at GitHub as this app: reviews, statuses, pull requests').env('ACTUATOR_GITHUB_APP_ID'),
+    )
+    .addOption(new Option('--github-app-key-file <file>', 'private key of the app').env('ACTUATOR_GITHUB_APP_KEY_FILE'))
+    .option('--github-installation <id>', 'installation of the app; looked up where left out')
+    .addOption(
+      new Option('--github-token-file <file>', 'work at GitHub by a token, in the place of an app').env('ACTUATOR_GITHUB_TOKEN_FILE'),
+    )
+    .addOption(new Option('--github-url <url>', 'API of GitHub; by the address of --repo where left out').env('ACTUATOR_GITHUB_URL'))
+    .option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy')
+    .addOption(new Option('--public-url <url>', 'where people reach this daemon, for links at GitHub').env('ACTUATOR_PUBLIC_URL'))
+    .addOption(
+      new Option('--signing-key <file>', 'private SSH key that signs our commits, without a passphrase').env('ACTUATOR_SIGNING_KEY'),
+    )
     .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
     .option('--take-over', 'publish to a status branch that another control plane has written')
     .option('--git-name <name>', 'author of our commits', 'actuator')
@@ -58,7 +79,9 @@ export function addServe(program: Command, context: CliContext): void {
         clientKeysFile: flags.clientKeys ?? null,
         pollSeconds: pollSeconds(flags.pollInterval),
         webhookSecretFile: flags.webhookSecretFile ?? null,
-        webhookRepository: flags.webhookRepository ?? null,
+        github: githubFlags(flags),
+        publicUrl: publicUrl(flags.publicUrl),
+        signingKeyFile: flags.signingKey ?? null,
         allowLocalRemote: flags.allowLocalRemote === true,
         takeOver: flags.takeOver === true,
         gitToken: context.environment['ACTUATOR_GIT_TOKEN'] ?? null,
@@ -67,6 +90,26 @@ export function addServe(program: Command, context: CliContext): void {
         logLevel: flags.logLevel,
       });
     });
+}
+
+function githubFlags(flags: Flags): GithubFlags {
+  const installation = flags.githubInstallation === undefined ? null : Number(flags.githubInstallation);
+  if (installation !== null && !(Number.isSafeInteger(installation) && installation > 0))
+    throw new ExitError(2, '--github-installation takes a number.');
+  return {
+    repository: flags.githubRepository ?? null,
+    url: flags.githubUrl ?? null,
+    tokenFile: flags.githubTokenFile ?? null,
+    appId: flags.githubAppId ?? null,
+    appKeyFile: flags.githubAppKeyFile ?? null,
+    installation,
+  };
+}
+
+function publicUrl(url: string | undefined): string | null {
+  if (url === undefined) return null;
+  if (URL.canParse(url) && /^https?:/.test(url)) return url;
+  throw new ExitError(2, `"${url}" is not an address; write https://...`);
 }
 
 function splitAddress(address: string): readonly [string, number] {

@@ -41,6 +41,8 @@ export interface SettingsInForce {
   readonly policies: ReadonlyMap<string, WrittenSettings>;
   /** rollout.yaml of this service. */
   readonly service: WrittenSettings;
+  /** Of its file, by CODEOWNERS: logins and organisation/team. */
+  readonly owners?: readonly string[];
 }
 
 /** What a configuration is compared with. */

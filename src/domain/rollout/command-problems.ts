@@ -4,7 +4,7 @@ import type { Problem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Command } from './event.ts';
 import { canaryWeight } from './shares.ts';
-import { currentStep, isQuarantined, type Deployment, type Phase, type ServiceState } from './state.ts';
+import { approvalsNeeded, currentStep, isQuarantined, type Deployment, type Phase, type ServiceState } from './state.ts';
 import { largestWeight } from './steps.ts';
 
 /** Null when the order can be followed. */
@@ -204,6 +204,6 @@ function againstApproval({ active }: ServiceState, command: Extract<Command, { t
   if (active?.phase.name !== 'pending') return 'only a deployment that has not started can be approved or rejected';
   if (command.type === 'turned-down') return null;
   if (command.digest !== active.revision.digest) return `what was reviewed is not what waits (${active.revision.digest.slice(0, 19)})`;
-  if (active.plan.gates.approvals === 0) return 'it needs no approval';
+  if (approvalsNeeded(active) === 0) return 'it needs no approval';
   return active.approvals.some(({ approver }) => approver === command.actor) ? `${command.actor} has approved it already` : null;
 }

@@ -32,6 +32,8 @@ export type ServiceEvent =
       readonly origin: Origin;
       /** Who has a hand in it besides those that Git names. */
       readonly authors: readonly string[];
+      /** Approvals given to us that do not count, since their givers have a hand in it. */
+      readonly withdrawn: readonly string[];
       /** The reviews that count now; they take the place of those before. */
       readonly reviews: readonly Approval[];
       readonly refusal: string | null;

@@ -7,12 +7,12 @@ import { finish, unchanged, type Transition } from './transitions.ts';
 export function reduceOrigin(state: ServiceState, event: Extract<ServiceEvent, { type: 'origin-found' }>, now: Instant): Transition {
   const { active } = state;
   if (active?.phase.name !== 'pending' || active.id !== event.deploymentId) return unchanged(state);
-  const { origin, reviews, authors, refusal } = event;
+  const { origin, reviews, authors, refusal, withdrawn } = event;
   if (refusal !== null) {
     const rejection = { commit: active.revision.commit, problems: [{ code: 'forbidden', message: refusal }], at: now } as const;
     return finish({ ...state, rejection }, { ...active, origin }, { phase: 'rejected', reason: refusal }, now);
   }
-  const given = active.approvals.filter(({ review }) => review !== true);
+  const given = active.approvals.filter(({ review, approver }) => review !== true && !withdrawn.includes(approver));
   const author = [...new Set([...active.author.split('; '), ...authors].filter((name) => name !== ''))].join('; ');
   return unchanged({ ...state, active: { ...active, origin, author, approvals: [...given, ...reviews] } });
 }

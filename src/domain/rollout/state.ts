@@ -120,7 +120,9 @@ export interface PullRequestRef {
 }
 
 /** How a commit came to the branch. */
-export type Origin = ({ readonly kind: 'pull-request' } & PullRequestRef) | { readonly kind: 'push' };
+export type Origin =
+  /** `notes`: why reviews of it do not count. */
+  ({ readonly kind: 'pull-request'; readonly notes: readonly string[] } & PullRequestRef) | { readonly kind: 'push' };
 
 export interface DecidedTest {
   /** Digest of the A/B test. */
@@ -304,6 +306,12 @@ export function currentStep(active: Deployment | null): Step | null {
 /** Promoted without a gateway ever having served it, so that a refusal can still stop it. */
 export function isUntried({ plan }: Deployment): boolean {
   return plan.kind !== 'fast-path' && plan.steps.length === 0;
+}
+
+/** A push that settings hold needs one more than none. */
+export function approvalsNeeded({ plan, origin }: Deployment): number {
+  const { approvals, directPushes } = plan.gates;
+  return origin?.kind === 'push' && directPushes === 'hold' ? Math.max(1, approvals) : approvals;
 }
 
 /** Whether measurements of it are judged now. */

@@ -9,6 +9,12 @@ export interface Gates {
   readonly approvals: number;
   /** Of which an approver needs one; empty: any. */
   readonly roles: readonly string[];
+  /** Who has one of them by the settings that the change came under, which it can't widen itself. */
+  readonly approvers: readonly Person[];
+  /** organisation/team: its members have one as well. */
+  readonly teams: readonly string[];
+  /** Logins at the code host that have one by CODEOWNERS. */
+  readonly owners: readonly string[];
   /** What becomes of a commit that no pull request brought; null: settings do not say. */
   readonly directPushes: DirectPushes | null;
   readonly needsReason: boolean;
@@ -36,20 +42,42 @@ export interface Person {
   readonly roles: readonly string[];
 }
 
-type Written = Pick<WrittenSettings, 'versioning' | 'validation' | 'depends_on'>;
+type Written = Pick<WrittenSettings, 'versioning' | 'validation' | 'depends_on' | 'people' | 'code_host'>;
+
+/** A role by itself: whoever CODEOWNERS names for the service's file. */
+const codeOwner = 'code-owner';
 
 const dryRunDefaults = { durationMs: 300_000, percent: 1 } as const;
 
-export function resolveGates({ versioning = {}, validation = {}, depends_on: dependsOn = [] }: Written): Gates {
+/** `owners`: of the service's file, as CODEOWNERS names them: logins and organisation/team. */
+export function resolveGates(written: Written, owners: readonly string[]): Gates {
+  const { versioning = {}, validation = {}, depends_on: dependsOn = [] } = written;
   return {
     approvals: versioning.require_approver === true ? (versioning.min_approvals ?? 1) : 0,
-    roles: versioning.approval_roles ?? [],
+    ...resolveApprovers(written, owners),
     directPushes: versioning.direct_pushes ?? null,
     needsReason: versioning.require_change_reason ?? false,
     dryRun: dryRunOf(validation),
     safetyChecks: (validation.safety_checks ?? []).map(safetyCheck),
     dependsOn,
   };
+}
+
+function resolveApprovers(
+  { versioning = {}, people = [], code_host: codeHost = {} }: Written,
+  owners: readonly string[],
+): Pick<Gates, 'roles' | 'approvers' | 'teams' | 'owners'> {
+  const roles = versioning.approval_roles ?? [];
+  const counted = roles.includes(codeOwner) ? owners : [];
+  const logins = counted.filter((owner) => !owner.includes('/') && !owner.includes('@')).map((login) => login.toLowerCase());
+  const isApprover = (person: Person): boolean =>
+    person.roles.some((role) => roles.includes(role)) || person.logins.some((login) => logins.includes(login.toLowerCase()));
+  const teams = [...counted.filter((owner) => owner.includes('/')), ...roles.flatMap((role) => codeHost.role_teams?.[role] ?? [])];
+  return { roles, approvers: resolvePeople(people).filter(isApprover), teams: [...new Set(teams)], owners: logins };
+}
+
+export function resolvePeople(written: NonNullable<WrittenSettings['people']>): readonly Person[] {
+  return written.map(({ name, emails = [], logins = [], keys = [], roles = [] }) => ({ name, emails, logins, keys, roles }));
 }
 
 function dryRunOf({
@@ -107,6 +135,14 @@ export function personOf(people: readonly Person[], identity: string): Person | 
       [name, ...emails, ...logins.map(loginIdentity), ...keys].some((one) => one.toLowerCase() === wanted),
     ) ?? null
   );
+}
+
+/** `Ada <ada@example.com>` is three names of one person; several people stand between semicolons. */
+export function namesOf(author: string): readonly string[] {
+  return author.split('; ').flatMap((one) => {
+    const match = /^(.*?)\s*<([^>]*)>$/.exec(one);
+    return match === null ? [one] : [one, match[1] ?? '', match[2] ?? ''].filter((name) => name !== '');
+  });
 }
 
 /** Whether two identities are one person: by settings, or because they are the same text. */

@@ -8,7 +8,7 @@ import { ok, refuse, type Result } from '../../base/result.ts';
 import { criticalErrorRate } from '../analysis/watch.ts';
 import type { Choice } from '../planning/classify.ts';
 import { resolveCodeHost, type CodeHostSettings } from './code-host.ts';
-import { gateProblems, resolveGates, type Gates, type Person } from '../safety/gates.ts';
+import { gateProblems, resolveGates, resolvePeople, type Gates, type Person } from '../safety/gates.ts';
 import { resolveWindows, type Windows } from '../safety/windows.ts';
 import { oneOffProblems } from './one-off.ts';
 import type { AnalysisPolicy } from './policy.ts';
@@ -86,6 +86,8 @@ export interface SettingsSources {
   /** services/<name>/rollout.yaml. */
   readonly service: WrittenSettings;
   readonly oneOff: LlmConfig['deployment_strategy'];
+  /** Of the service's file, by CODEOWNERS. */
+  readonly owners?: readonly string[];
   /** What the change is, for the strategy "auto"; null: there is nothing to compare with. */
   readonly choice: Choice | null;
 }
@@ -96,13 +98,7 @@ export function resolveDaemonSettings(repository: WrittenSettings): DaemonSettin
     blockMs: 1000 * (repository.metrics?.collection_interval_seconds ?? defaultSettings.metrics.collection_interval_seconds),
     windows: resolveWindows(repository.deployment_windows ?? {}),
     frozenBecause: repository.freeze?.reason ?? null,
-    people: (repository.people ?? []).map(({ name, emails = [], logins = [], keys = [], roles = [] }) => ({
-      name,
-      emails,
-      logins,
-      keys,
-      roles,
-    })),
+    people: resolvePeople(repository.people ?? []),
     codeHost: resolveCodeHost(repository.code_host ?? {}),
   };
 }
@@ -178,7 +174,8 @@ function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   };
 }
 
-function mean(merged: FoldedSettings, { oneOff }: SettingsSources, choice: Choice | null): Result<RolloutSettings, readonly Problem[]> {
+function mean(merged: FoldedSettings, sources: SettingsSources, choice: Choice | null): Result<RolloutSettings, readonly Problem[]> {
+  const { oneOff } = sources;
   const canary = mergePatch(merged.canary, oneOffCanary(oneOff)) as WrittenSettingsCanary;
   const defaults = defaultSettings.actuator.canary;
   const written = oneOff?.type ?? merged.strategy;
@@ -197,7 +194,7 @@ function mean(merged: FoldedSettings, { oneOff }: SettingsSources, choice: Choic
     choice,
     steps,
     strategies: meanStrategies(merged, oneOff, strategy),
-    gates: resolveGates(merged),
+    gates: resolveGates(merged, sources.owners ?? []),
     recovery: resolveRecovery(merged.recovery_validation ?? {}, criticalErrorRate(policy)),
     maxTotalMs,
     policy: { ...policy, triggers: [...policy.triggers, ...healthTriggers(merged.health_monitoring ?? {})] },

@@ -1,0 +1,106 @@
+/** Pull requests of ours: reverts that the branch does not let us push, and changes that people had us write. */
+import { messageOf, RefusedError } from '../../base/failures.ts';
+import { canonicalJson } from '../../base/json.ts';
+import { type PullRequestRef, type ServiceState, type Unreverted } from '../../domain/rollout/state.ts';
+import { holdsBad, revertMessage } from '../engine/reverting.ts';
+import { requestChange } from './change-request.ts';
+import type { CodeHostDeps } from './parts.ts';
+import { revertBody } from './report-text.ts';
+
+export interface Proposals {
+  /** Opens what is missing, and closes what is no longer needed. */
+  keep(): Promise<void>;
+}
+
+interface OpenRevert {
+  readonly service: string;
+  readonly deploymentId: string;
+  readonly branch: string;
+  readonly pullRequest: PullRequestRef;
+}
+
+const openKey = 'reverts-open';
+
+export function createProposals(deps: CodeHostDeps): Proposals {
+  return {
+    async keep() {
+      let failure: unknown;
+      for (const state of deps.engine.states()) {
+        const { unreverted } = state;
+        if (unreverted === null || unreverted.pullRequest !== null) continue;
+        try {
+          await openRevert(deps, state, unreverted);
+        } catch (thrown) {
+          failure ??= thrown;
+        }
+      }
+      await closeNeedless(deps);
+      if (failure !== undefined) throw failure as Error;
+    },
+  };
+}
+
+async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: Unreverted): Promise<void> {
+  const { service, last, active } = state;
+  const { deploymentId, bad, restore, reason } = unreverted;
+  const good = await deps.store.configuration(service, restore.digest);
+  if (good === null) throw new Error(`the store lacks a configuration of ${service} that a revert needs`);
+  const tried = await deps.store.configuration(service, bad.digest);
+  // In a file that other services share: a person must decide, and has been told.
+  if (canonicalJson(tried?.config ?? null) === canonicalJson(good.config)) return;
+  const branch = `actuator/revert/${deploymentId}`;
+  const path = `services/${service}/config.yaml`;
+  const judgement = [active, last].find((one) => one?.id === deploymentId)?.judgement ?? null;
+  const isBad = await holdsBad(deps, service, bad);
+  const effect = { kind: 'commit-revert', deploymentId, bad, restore, reason, actor: 'actuator' } as const;
+  const outcome = await requestChange(deps.writer, deps.host, {
+    branch,
+    path,
+    edit: async (text) => (text !== null && (await isBad(text)) ? good.text : null),
+    message: revertMessage(service, effect, judgement),
+    title: `${service}: take back ${deploymentId}, ${reason}`,
+    body: revertBody({ service, deploymentId, reason, commit: bad.commit, judgement }, (file) => deps.host.recordUrl(file)),
+    labels: deps.settings().codeHost.labels ?? ['actuator', 'rollback'],
+    reviewers: deps.ownersOf(path).filter((owner) => !/@./.test(owner)),
+    autoMerge: deps.settings().codeHost.autoMerge,
+  });
+  // The branch has moved on, which the reconciler will see.
+  if (outcome.kind === 'not-needed') return;
+  if (outcome.kind === 'blocked') throw new RefusedError(`no branch for a revert pull request can be pushed: ${outcome.message}`);
+  const { number, url } = outcome.pullRequest;
+  const pullRequest = { number, url };
+  await deps.store.put(openKey, JSON.stringify([...(await openReverts(deps)), { service, deploymentId, branch, pullRequest }]));
+  await deps.engine.dispatch(service, { type: 'revert-proposed', deploymentId, pullRequest }, 'actuator');
+}
+
+async function openReverts({ store }: CodeHostDeps): Promise<readonly OpenRevert[]> {
+  const saved = await store.get(openKey);
+  return saved === null ? [] : (JSON.parse(saved) as OpenRevert[]);
+}
+
+/** Merged ones leave their branch; those whose content somebody has replaced would take back what nobody tried. */
+async function closeNeedless(deps: CodeHostDeps): Promise<void> {
+  const open = await openReverts(deps);
+  const left: OpenRevert[] = [];
+  for (const one of open) {
+    const unreverted = deps.engine.state(one.service)?.unreverted ?? null;
+    if (unreverted?.deploymentId === one.deploymentId) left.push(one);
+    else if (!(await close(deps, one))) left.push(one);
+  }
+  if (left.length !== open.length) await deps.store.put(openKey, JSON.stringify(left));
+}
+
+async function close({ host, log }: CodeHostDeps, { branch, pullRequest }: OpenRevert): Promise<boolean> {
+  try {
+    const there = await host.pullRequest(pullRequest.number);
+    if (there?.state === 'open') await host.closePullRequest(pullRequest.number, branch);
+    else await host.deleteBranch(branch);
+    return true;
+  } catch (thrown) {
+    log.warn(
+      { pull_request: pullRequest.url, error: messageOf(thrown) },
+      'a revert pull request that is not needed any more is still open',
+    );
+    return thrown instanceof RefusedError;
+  }
+}

@@ -1,0 +1,147 @@
+/** What a transition means for the commits that it is about: pending up to a terminal state, for each commit that touches a service. Pure. */
+import { formatProblem } from '../../base/problem.ts';
+import { formatDuration } from '../../base/time.ts';
+import type { Judgement } from '../../domain/analysis/look.ts';
+import { describeStep } from '../../domain/planning/step.ts';
+import type { Deployment, FinishedDeployment, Rejection, ServiceState, TerminalPhase, Unreverted } from '../../domain/rollout/state.ts';
+import { isAskedForBy, newService } from '../../domain/rollout/state.ts';
+import { canaryWeight } from '../../domain/rollout/shares.ts';
+import { nameOfStep } from '../../domain/rollout/steps.ts';
+import type { CommitStatus } from '../../ports/code-host.ts';
+import type { JournalRow } from '../../ports/store.ts';
+
+export interface ServiceReport {
+  readonly commit: string;
+  readonly service: string;
+  readonly state: CommitStatus['state'];
+  /** Of the deployment; `skipped` where none was needed. */
+  readonly phase: string;
+  /** One sentence. */
+  readonly text: string;
+  /** Null: it never came to one. */
+  readonly deployment: { readonly id: string; readonly plan: string } | null;
+  readonly judgement: Judgement | null;
+  readonly revertCommit: string | null;
+  /** Of the revert that could not be pushed. */
+  readonly revertPullRequest: string | null;
+}
+
+/** Where several are about one commit, the last one counts. */
+export function reportsOf({ event, stateAfter: after }: JournalRow, before: ServiceState | null): readonly ServiceReport[] {
+  const was = before ?? newService(after.service);
+  const reports: ServiceReport[] = [];
+  if (event.type === 'revision-seen') {
+    reports.push(...(event.passedOver ?? []).map((commit) => superseded(after, commit, event.revision.commit)));
+    reports.push(...seen(after, event.revision.commit, event.revision.digest));
+  }
+  if (event.type === 'service-removed')
+    reports.push(bare(after, event.commit, 'success', 'skipped', 'its folder is gone; stable goes on being served'));
+  if (event.type === 'revision-rejected' && after.rejection !== null) reports.push(rejected(after, event.commit, after.rejection));
+  reports.push(...outOfLine(was, after));
+  const isProposed = event.type === 'revert-proposed' && after.last?.id === event.deploymentId;
+  if (after.last !== null && (isProposed || !isSame(after.last, was.last))) reports.push(ended(after, after.last));
+  if (after.active !== null) reports.push(underWay(after, after.active));
+  return reports;
+}
+
+function isSame(a: FinishedDeployment, b: FinishedDeployment | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+const nothing = { judgement: null, revertCommit: null, revertPullRequest: null } as const;
+
+function bare({ service }: ServiceState, commit: string, state: CommitStatus['state'], phase: string, text: string): ServiceReport {
+  return { commit, service, state, phase, text, deployment: null, ...nothing };
+}
+
+function superseded(state: ServiceState, commit: string, by: string): ServiceReport {
+  return bare(state, commit, 'error', 'superseded', `superseded by ${by.slice(0, 12)}`);
+}
+
+/** A commit that begins nothing by itself. */
+function seen(state: ServiceState, commit: string, digest: string): readonly ServiceReport[] {
+  const { active, waiting, stable, rejection } = state;
+  if (waiting?.revision.commit === commit)
+    return [bare(state, commit, 'pending', 'waiting', `waits for ${active?.id ?? 'what is under way'}`)];
+  if (active?.revision.commit === commit) return [];
+  if (isAskedForBy(stable, digest)) return [bare(state, commit, 'success', 'skipped', 'nothing to do, its content is stable')];
+  if (isAskedForBy(active?.revision, digest))
+    return [bare(state, commit, 'success', 'skipped', `nothing to do, ${active?.id ?? ''} brings its content`)];
+  return rejection?.commit === commit ? [rejected(state, commit, rejection)] : [];
+}
+
+function rejected(state: ServiceState, commit: string, { problems }: Rejection): ServiceReport {
+  const isQuarantine = problems[0]?.code === 'conflict';
+  return bare(state, commit, 'failure', isQuarantine ? 'quarantined' : 'rejected', problems.map(formatProblem)[0] ?? 'not valid');
+}
+
+/** What waited and was replaced, or was taken back before its turn came. */
+function outOfLine({ waiting }: ServiceState, after: ServiceState): readonly ServiceReport[] {
+  if (waiting === null) return [];
+  const { commit } = waiting.revision;
+  const isThere = [after.waiting?.revision.commit, after.active?.revision.commit, after.last?.revision.commit, after.rejection?.commit];
+  if (isThere.includes(commit)) return [];
+  return [superseded(after, commit, after.seen?.commit ?? '')];
+}
+
+const terminal: Readonly<Record<TerminalPhase, CommitStatus['state']>> = {
+  completed: 'success',
+  'rolled-back': 'failure',
+  rejected: 'failure',
+  held: 'failure',
+  failed: 'failure',
+  superseded: 'error',
+};
+
+function ended({ service, unreverted }: ServiceState, last: FinishedDeployment): ServiceReport {
+  const { id, revision, phase, reason, judgement, revertCommit } = last;
+  return {
+    commit: revision.commit,
+    service,
+    state: terminal[phase],
+    phase,
+    text: `${phase.replace('-', ' ')}: ${reason}`,
+    // One that was refused before it began has no deployment that anybody could look at.
+    deployment: phase === 'rejected' && last.judgement === null ? null : { id, plan: '' },
+    judgement,
+    revertCommit,
+    revertPullRequest: pullRequestOf(unreverted, id),
+  };
+}
+
+function underWay(state: ServiceState, active: Deployment): ServiceReport {
+  const { id, revision, plan, phase, judgement } = active;
+  return {
+    commit: revision.commit,
+    service: state.service,
+    state: 'pending',
+    phase: phase.name,
+    text: textOf(state, active),
+    deployment: { id, plan: [plan.kind, ...plan.steps.map(describeStep)].join(', ') },
+    judgement,
+    revertCommit: 'revert' in phase && phase.revert.kind === 'committed' ? phase.revert.commit : null,
+    revertPullRequest: pullRequestOf(state.unreverted, id),
+  };
+}
+
+function pullRequestOf(unreverted: Unreverted | null, id: string): string | null {
+  return unreverted?.deploymentId === id ? (unreverted.pullRequest?.url ?? null) : null;
+}
+
+function textOf(state: ServiceState, active: Deployment): string {
+  const { phase, plan } = active;
+  switch (phase.name) {
+    case 'pending':
+      return phase.waitsFor.length === 0 ? 'about to start' : `waits: ${phase.waitsFor.join('; ')}`;
+    case 'progressing':
+      return `${nameOfStep(active)}, step ${phase.step + 1} of ${plan.steps.length}, ${Math.round(10 * canaryWeight(state)) / 10} % on the canary`;
+    case 'paused':
+      return `paused${phase.until === null ? '' : ` for ${formatDuration(Math.max(0, phase.until - phase.since))}`}: ${phase.message}`;
+    case 'promoting':
+      return 'promoting, every gateway is being told';
+    case 'rolling-back':
+      return `rolling back: ${phase.reason}`;
+    case 'recovering':
+      return `rolled back, recovery is being watched: ${phase.reason}`;
+  }
+}

@@ -1,0 +1,47 @@
+/** All that we do at the code host, one after the other; what fails holds up nothing else, and is tried again. */
+import type { CodeHostDeps } from './parts.ts';
+import { createOrigins } from './origins.ts';
+import { createProposals } from './proposals.ts';
+import { createReporting } from './reporting.ts';
+
+export interface CodeHostWork {
+  run(): Promise<void>;
+  /** Somebody says that there is something new. */
+  hint(): void;
+}
+
+export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
+  const origins = createOrigins(deps);
+  const proposals = createProposals(deps);
+  const reporting = createReporting(deps);
+  let isHinted = true;
+
+  async function trace(): Promise<void> {
+    const all = isHinted;
+    isHinted = false;
+    try {
+      await origins.trace(all);
+    } catch (thrown) {
+      isHinted = isHinted || all;
+      throw thrown;
+    }
+  }
+
+  return {
+    hint() {
+      isHinted = true;
+    },
+    async run() {
+      let failure: unknown;
+      // First what somebody waits for, then what the branch lacks, then what people want to read.
+      for (const part of [trace, () => proposals.keep(), () => reporting.report()]) {
+        try {
+          await part();
+        } catch (thrown) {
+          failure ??= thrown;
+        }
+      }
+      if (failure !== undefined) throw failure as Error;
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** The code host, when its credentials are given. */
+import { createGithubClient, type GithubClient, type GithubCredentials } from '../adapters/github/client.ts';
+import { createGithubHost } from '../adapters/github/code-host.ts';
+import { repositoryName } from '../adapters/github/delivery.ts';
+import { statusBranchName } from '../adapters/git/mirror.ts';
+import { StalledError } from '../base/failures.ts';
+import type { CodeHost } from '../ports/code-host.ts';
+import type { GithubFlags, ServeOptions } from '../ports/programs.ts';
+
+export interface Github {
+  readonly host: CodeHost;
+  /** For git, by the same credentials. */
+  readonly gitToken: GithubClient['gitToken'];
+}
+
+const timeoutMs = 15_000;
+
+/** Null where no credentials are given. Throws StalledError when they don't fit together. */
+export function openGithub({ github, repository, branch }: ServeOptions): Github | null {
+  const credentials = credentialsOf(github);
+  if (credentials === null) return null;
+  const name = github.repository ?? repositoryName(repository);
+  const [owner, repo] = name?.split('/') ?? [];
+  if (owner === undefined || repo === undefined)
+    throw new StalledError('The name of the repository at GitHub is not in its address; give it with --github-repository owner/name.');
+  const baseUrl = checkedUrl(github.url ?? apiUrlOf(repository));
+  const isPaced = !isLoopbackUrl(baseUrl);
+  const client = createGithubClient({ baseUrl, owner, repo, credentials, isPaced, timeoutMs });
+  return {
+    host: createGithubHost(client, { owner, repo, baseUrl, branch, statusBranch: statusBranchName }),
+    gitToken: () => client.gitToken(),
+  };
+}
+
+function credentialsOf({ tokenFile, appId, appKeyFile, installation }: GithubFlags): GithubCredentials | null {
+  if (tokenFile !== null && (appId !== null || appKeyFile !== null))
+    throw new StalledError('Give either --github-token-file, or --github-app-id with --github-app-key-file, not both.');
+  if (tokenFile !== null) return { kind: 'token', file: tokenFile };
+  if (appId === null && appKeyFile === null) return null;
+  if (appId === null || appKeyFile === null) throw new StalledError('A GitHub App needs both --github-app-id and --github-app-key-file.');
+  return { kind: 'app', appId, keyFile: appKeyFile, installation };
+}
+
+/** github.com has its API on a host of its own; an Enterprise server below /api/v3. */
+function apiUrlOf(remote: string): string {
+  const scp = /^[^/@]+@([^/:]+):/.exec(remote)?.[1];
+  const host = scp ?? (URL.canParse(remote) ? new URL(remote).hostname : '');
+  return host === 'github.com' ? 'https://api.github.com' : `https://${host}/api/v3`;
+}
+
+function checkedUrl(url: string): string {
+  const isGood = URL.canParse(url) && (url.startsWith('https://') || isLoopbackUrl(url));
+  if (!isGood)
+    throw new StalledError(`"${url}" is no address of GitHub's API; it must be https, such as https://github.example.com/api/v3.`);
+  return url.replace(/\/+$/, '');
+}
+
+function isLoopbackUrl(url: string): boolean {
+  return /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\/|$)/.test(url);
+}

@@ -1,0 +1,268 @@
+/** What is written back: statuses, deployments, comments, reverts and changes by pull request, and what becomes of them while GitHub is away. */
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { deploy } from '../../src/app/commands/deploy.ts';
+import { mergeIntoYaml } from '../../src/adapters/documents/edit.ts';
+import { readDocument } from '../../src/adapters/documents/reader.ts';
+import { parseYaml } from '../../src/adapters/documents/yaml.ts';
+import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
+
+let w: PullRequestWorld;
+const allowed = 'versioning: { direct_pushes: allow }\n';
+
+afterEach(() => w.close());
+
+const states = (commit: string): readonly string[] => w.statusLog(commit).map(({ state }) => state);
+
+describe('reports', () => {
+  it('follow a change from pending to its promotion', async () => {
+    w = await aPullRequestWorld(settings());
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    const commit = await w.merge(pull.number);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    await w.eventually('pending', () => w.statuses(commit)['actuator/chat'] === 'pending');
+    await w.promote();
+    await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    assert.equal(states(commit).filter((state) => state === 'success').length, 1);
+    const [deployment] = w.github.state.deployments;
+    await w.eventually('deployed', () => deployment?.statuses.at(-1)?.state === 'success');
+    assert.deepEqual([deployment?.environment, deployment?.sha], ['chat', commit]);
+    assert.match(deployment?.statuses.at(-1)?.logUrl ?? '', /\/blob\/actuator\/status\/deployments\/\d{4}\/\d\d\/deploy-/);
+    assert.equal(pull.comments.length, 1);
+    assert.match(pull.comments[0]?.body ?? '', /✅ `chat`: completed: promoted after/);
+  });
+
+  it('tell each commit what became of it', async () => {
+    w = await aPullRequestWorld(settings(allowed));
+    const { commit: commitAs } = w.world.remote;
+    const comment = commitAs({ [file]: `# the same\n${text(0.1)}` });
+    await w.eventually('skipped', () => w.statuses(comment)['actuator/chat'] === 'success');
+    // Three in one push: the last one counts.
+    const { git, write } = w.world.remote;
+    const passed = [0.2, 0.3].map((temperature) => {
+      write({ [file]: text(temperature) });
+      git('commit', '-q', '-a', '-m', 'on the way');
+      return git('rev-parse', 'HEAD').trim();
+    });
+    const last = commitAs({ [file]: text(0.4) });
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    const next = commitAs({ [file]: text(0.6) });
+    await w.eventually('replaced', () => w.chat().active?.revision.commit === next);
+    const wrong = commitAs({ [file]: 'llm: { model: unheard-of }\n' });
+    await w.eventually('refused', () => w.statuses(wrong)['actuator/chat'] === 'failure');
+    assert.deepEqual(
+      [...passed, last].map((one) => w.statuses(one)['actuator/chat']),
+      ['error', 'error', 'error'],
+    );
+    assert.match(w.statusLog(last).at(-1)?.description ?? '', /superseded: replaced by deploy-/);
+    assert.match(w.statusLog(wrong).at(-1)?.description ?? '', /unheard-of/);
+  });
+
+  it('of many services in one commit are one status for the rest of them', async () => {
+    const many = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`services/${name}/config.yaml`, text(0.1)]));
+    const { 'services/d/config.yaml': _d, ...three } = many;
+    w = await aPullRequestWorld(settings(allowed, 'code_host: { aggregate_above: 2 }\n'), many);
+    await w.eventually('adopted', () => w.bench.controlPlane.engine.states().length === 5);
+    const commit = w.world.remote.commit(Object.fromEntries(Object.keys(three).map((path) => [path, text(0.5)])));
+    await w.eventually('aggregated', () => w.statuses(commit)['actuator/services'] === 'pending');
+    assert.equal(Object.keys(w.statuses(commit)).length, 3);
+    for (const name of ['a', 'b', 'c']) await w.promote(name);
+    await w.eventually('done', () => Object.values(w.statuses(commit)).join() === 'success,success,success');
+    assert.match(
+      w.statusLog(commit).findLast(({ context }) => context === 'actuator/services')?.description ?? '',
+      /^3 services: 3 completed/,
+    );
+  });
+
+  it('can be turned off one by one', async () => {
+    w = await aPullRequestWorld(settings('code_host: { deployments: false, comments: false }\n'));
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    const commit = await w.merge(pull.number);
+    await w.promote();
+    await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    assert.deepEqual([w.github.state.deployments, pull.comments], [[], []]);
+  });
+
+  it('escape what others have written', async () => {
+    w = await aPullRequestWorld(settings(allowed));
+    const pull = await w.open('topic', { [file]: 'llm: { model: "<img src=x> @everyone [x](y)" }\n' });
+    await w.merge(pull.number);
+    await w.eventually('told', () => pull.comments.length === 1);
+    assert.doesNotMatch(pull.comments[0]?.body ?? '', /<img|@everyone|\[x\]\(/);
+  });
+});
+
+describe('while GitHub is away', () => {
+  it('rollouts go on, and reports catch up without saying anything twice', async () => {
+    w = await aPullRequestWorld(settings(allowed));
+    w.github.fail({ status: 503 });
+    const commit = w.world.remote.commit({ [file]: text(0.5) });
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    await w.eventually('a problem', () => /made to fail/.test(w.bench.controlPlane.problems().codeHost ?? ''));
+    await w.promote();
+    assert.deepEqual(states(commit), []);
+    w.github.fail(null);
+    await w.eventually('caught up', () => w.statuses(commit)['actuator/chat'] === 'success');
+    await w.eventually('well again', () => w.bench.controlPlane.problems().codeHost === null);
+    assert.deepEqual([states(commit), w.github.state.deployments.length], [['success'], 1]);
+  });
+
+  it('answers that get lost double nothing', async () => {
+    w = await aPullRequestWorld(settings());
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    w.github.fail({ of: 'POST /repos', status: 502, afterwards: true, times: 3 });
+    const commit = await w.merge(pull.number);
+    await w.promote();
+    await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    await w.eventually('told', () => pull.comments.length > 0 && w.github.state.deployments[0]?.statuses.at(-1)?.state === 'success');
+    const said = w.statusLog(commit).map(({ state, description }) => `${state} ${description ?? ''}`);
+    assert.deepEqual([said, w.github.state.deployments.length, pull.comments.length], [[...new Set(said)], 1, 1]);
+  });
+
+  it('a missing permission for one kind of report keeps none of the others away', async () => {
+    w = await aPullRequestWorld(settings(allowed));
+    w.github.fail({ of: '/deployments', status: 403, message: 'Resource not accessible by integration' });
+    const commit = w.world.remote.commit({ [file]: text(0.5) });
+    await w.promote();
+    await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    await w.eventually('a problem', () => /permissions/.test(w.bench.controlPlane.problems().codeHost ?? ''));
+  });
+
+  it('nothing starts that needs a review, and it starts when GitHub is back', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    w.github.fail({ of: '/commits/', status: 503 });
+    await w.merge(number);
+    await w.eventually('waits', () => {
+      const phase = w.chat().active?.phase;
+      return phase?.name === 'pending' && /not known yet/.test(phase.waitsFor.join());
+    });
+    w.bench.clock.advance(60_000);
+    await w.bench.controlPlane.tick();
+    assert.equal(w.chat().active?.phase.name, 'pending');
+    w.github.fail(null);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+  });
+
+  it('a commit that a force-push took away holds up no report', async () => {
+    w = await aPullRequestWorld(settings(allowed));
+    w.github.fail({ of: '/statuses', status: 422, message: 'No commit found for SHA' });
+    const lost = w.world.remote.commit({ [file]: text(0.5) });
+    await w.eventually('on trial', () => w.chat().active?.revision.commit === lost);
+    w.github.fail(null);
+    const commit = w.world.remote.commit({ [file]: text(0.6) });
+    await w.promote();
+    await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+  });
+});
+
+describe('a protected branch', () => {
+  const protect = (world: { readonly github: PullRequestWorld['github'] }): Promise<void> =>
+    world.github.protect({ branch: 'main', approvals: 1 });
+
+  async function failing(): Promise<string> {
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    const commit = await w.merge(number);
+    await w.rollBack();
+    return commit;
+  }
+
+  it('gets its revert by a pull request, with reasons, labels and code owners; quarantine holds until it is merged', async () => {
+    w = await aPullRequestWorld(settings(), { CODEOWNERS: '/services/ @bob @acme/owners\n' }, protect);
+    const bad = await failing();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[1]);
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    assert.deepEqual([revert.branch.replace(/\d{8}-\d+$/, 'ID'), revert.labels], ['actuator/revert/deploy-ID', ['actuator', 'rollback']]);
+    assert.deepEqual([revert.requested, revert.autoMerge], [['bob', 'owners'], true]);
+    assert.match(revert.body, /it is bad/);
+    assert.match(w.chat().rejection?.problems[0]?.message ?? '', /merge pull request #2/);
+    await w.eventually('failure', () => w.statuses(bad)['actuator/chat'] === 'failure');
+    const first = w.github.state.pulls[0];
+    await w.eventually('told', () => /merge http\S+\/pull\/2, which takes it back/.test(first?.comments[0]?.body ?? ''));
+    assert.equal(w.chat().quarantine.length, 1);
+
+    // GitHub merges it as soon as its rules allow it.
+    await w.review(revert.number, 'bob');
+    await w.eventually('reverted', () => w.chat().unreverted === null);
+    assert.deepEqual([w.chat().rejection, w.chat().last?.revertCommit], [null, revert.mergeCommit]);
+    await w.eventually('told', () => (first?.comments[0]?.body ?? '').includes(`Taken back on the branch by ${revert.mergeCommit ?? ''}`));
+    await w.eventually('every commit has its end', () => w.statuses(revert.mergeCommit ?? '')['actuator/chat'] === 'success');
+    assert.equal(await w.github.state.bare.tip(revert.branch), null);
+    assert.match((await w.github.state.bare.commit(revert.head))?.message ?? '', new RegExp(`This reverts commit ${bad}`));
+  });
+
+  it('closes the revert that a newer change has made needless', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    await failing();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[1]);
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    const { number } = await w.open('fix', { [file]: text(0.7) });
+    await w.review(number, 'bob');
+    await w.merge(number);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    await w.eventually('closed', () => revert.state === 'closed');
+    assert.deepEqual([revert.mergedAt, await w.github.state.bare.tip(revert.branch)], [null, null]);
+  });
+
+  it('is left to the person who closes the revert', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    await failing();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[1]);
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    await w.as('cleo').pulls.update({ owner: 'acme', repo: 'prompts', pull_number: revert.number, state: 'closed' });
+    for (let round = 0; round < 3; round++) await w.bench.controlPlane.tick();
+    assert.equal(w.github.state.pulls.length, 2);
+  });
+
+  it('gets its revert when GitHub is back', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    await w.merge(number);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    w.github.fail({ status: 503 });
+    await w.rollBack();
+    assert.equal(w.github.state.pulls.length, 1);
+    w.github.fail(null);
+    await w.eventually('proposed', () => w.chat().unreverted?.pullRequest?.number === 2);
+  });
+
+  it('gets reverts by pull request from the start where settings say so', async () => {
+    w = await aPullRequestWorld(settings(allowed, 'code_host: { reverts: pull_request, labels: [ours], auto_merge: false }\n'));
+    w.world.remote.commit({ [file]: text(0.5) });
+    await w.rollBack();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[0]);
+    await w.eventually('labelled', () => revert.labels.join() === 'ours');
+    assert.deepEqual([revert.autoMerge, revert.state], [false, 'open']);
+  });
+
+  it('gets what `deploy` is asked for by a pull request, which whoever asked does not approve', async () => {
+    w = await aPullRequestWorld(settings(needsApproval), {}, protect);
+    const deps = {
+      clock: w.bench.clock,
+      controlPlane: w.bench.controlPlane,
+      writer: w.git.writer,
+      codeHost: w.world.host(),
+      store: w.store,
+      read: readDocument,
+      parseYaml,
+      mergeYaml: mergeIntoYaml,
+    };
+    const request = { service: 'chat', config: 'llm: { parameters: { temperature: 0.5 } }\n', reason: 'cooler' };
+    const [first, again] = [await deploy(deps, request, 'Bob'), await deploy(deps, request, 'Bob')];
+    assert.ok(first.ok && again.ok);
+    assert.deepEqual([first.value.pull_request?.number, again.value.pull_request?.number, first.value.deployment_id], [1, 1, null]);
+    const [pull] = w.github.state.pulls;
+    assert.deepEqual([pull?.author, pull?.title, pull?.labels], ['actuator[bot]', 'chat: cooler', ['actuator']]);
+    await w.review(1, 'bob');
+    await w.merge(1, 'squash');
+    await w.eventually('held', () => {
+      const phase = w.chat().active?.phase;
+      return phase?.name === 'pending' && /@bob has a hand in it/.test(phase.waitsFor.join());
+    });
+    await w.review(1, 'ada');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+  });
+});
