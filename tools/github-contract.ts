@@ -43,7 +43,18 @@ const used: readonly string[] = [
   'DELETE /repos/{owner}/{repo}/git/refs/{ref}',
 ];
 
-const dropped = new Set(['description', 'example', 'examples', 'title', 'externalDocs', 'summary', 'tags', 'deprecated', 'readOnly', 'format']);
+const dropped = new Set([
+  'description',
+  'example',
+  'examples',
+  'title',
+  'externalDocs',
+  'summary',
+  'tags',
+  'deprecated',
+  'readOnly',
+  'format',
+]);
 
 const file = process.argv[2];
 if (file === undefined) throw new Error('name the file api.github.com.json of @octokit/openapi');
@@ -52,7 +63,8 @@ const schemas = new Map<string, Json>();
 
 const operations = Object.fromEntries(used.map((name) => [name, operation(name)]));
 const out = {
-  notice: 'Cut from the package @octokit/openapi 23.0.2, (c) Octokit contributors, MIT License; made from https://github.com/github/rest-api-description, (c) GitHub, MIT License.',
+  notice:
+    'Cut from the package @octokit/openapi 23.0.2, (c) Octokit contributors, MIT License; made from https://github.com/github/rest-api-description, (c) GitHub, MIT License.',
   operations,
   $defs: Object.fromEntries([...schemas].sort(([a], [b]) => a.localeCompare(b))),
 };
@@ -72,8 +84,8 @@ function operation(name: string): Json {
     query: {
       type: 'object',
       additionalProperties: false,
-      properties: Object.fromEntries(query.map((parameter) => [String(parameter['name']), trim(parameter['schema'] ?? null)])),
-      required: query.filter((parameter) => parameter['required'] === true).map((parameter) => String(parameter['name'])),
+      properties: Object.fromEntries(query.map((parameter) => [parameter['name'] as string, trim(parameter['schema'] ?? null)])),
+      required: query.filter((parameter) => parameter['required'] === true).map((parameter) => parameter['name'] as string),
     },
     body: body === null ? null : trim(body),
     responses: Object.fromEntries(responses),

@@ -6,7 +6,6 @@ import { resolveDaemonSettings, type DaemonSettings } from '../domain/settings/r
 import type { DocumentReader } from '../domain/config/document.ts';
 import type { LookContext } from '../domain/analysis/look.ts';
 import type { ServiceState } from '../domain/rollout/state.ts';
-import { ownersOf } from '../domain/safety/code-owners.ts';
 import type { Person } from '../domain/safety/gates.ts';
 import type { NextTime } from '../domain/safety/windows.ts';
 import type { Acknowledgement, AssignmentServing, BucketBatch } from '../generated/types.ts';
@@ -17,8 +16,7 @@ import type { Log } from '../ports/log.ts';
 import type { Notifier } from '../ports/notifier.ts';
 import type { ConfigurationRepository, ConfigurationWriter, StatusBranch } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
-import { createCodeHostWork, type CodeHostWork } from './code-host/work.ts';
-import { settleEffects } from './engine/effects.ts';
+import type { CodeHostWork } from './code-host/work.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import type { DeployDeps } from './commands/deploy.ts';
 import { createFollowUp, type FollowUp } from './engine/follow-up.ts';
@@ -32,12 +30,11 @@ import { drawnIn } from './intake/trial-traffic.ts';
 import { createSpending, type Spending } from './intake/spending.ts';
 import { warnOfForecast } from './judging/forecast.ts';
 import { createJudging, type Judging } from './judging/judging.ts';
-import { createPublisher } from './publication/publisher.ts';
 import { createTrafficReport, type TrafficReport } from './publication/traffic-report.ts';
 import { createRecovery, type Recovery } from './recovery/recovery.ts';
 import { createLoader } from './reconcile/loader.ts';
 import { createReconciler, type Reconciler } from './reconcile/reconciler.ts';
-import { createWorker, type Worker } from './retry.ts';
+import { createCodeHost, createWorkers, listed, type Workers } from './workers.ts';
 
 export interface ControlPlaneDeps {
   readonly store: Store;
@@ -201,17 +198,6 @@ async function connectGateway(
   return disconnect;
 }
 
-interface Workers {
-  readonly poller: Worker;
-  readonly publisher: Worker;
-  readonly effects: Worker;
-  readonly codeHost: Worker | null;
-}
-
-function listed(workers: Workers): readonly Worker[] {
-  return [workers.poller, workers.publisher, workers.effects, ...(workers.codeHost === null ? [] : [workers.codeHost])];
-}
-
 interface Parts {
   readonly engine: Engine;
   readonly judging: Judging;
@@ -311,41 +297,6 @@ async function refuseForeignRecord({ branch, instance, takeOver }: ControlPlaneD
   throw new StalledError(
     `the status branch is written by another control plane (instance ${cursor.instance}), and this one's store is empty. Restore its data directory; or, to begin anew from what the branch holds, start with --take-over.`,
   );
-}
-
-function createCodeHost(
-  deps: ControlPlaneDeps,
-  engine: Engine,
-  settings: () => DaemonSettings,
-  reconciler: Reconciler,
-): CodeHostWork | null {
-  if (deps.codeHost === null) return null;
-  return createCodeHostWork({
-    ...deps,
-    host: deps.codeHost,
-    branch: deps.branchName,
-    engine,
-    settings,
-    ownersOf: (path) => ownersOf(reconciler.accepted()?.codeOwners ?? '', path),
-  });
-}
-
-function createWorkers(
-  deps: ControlPlaneDeps,
-  parts: Pick<Parts, 'engine' | 'judging' | 'reconciler' | 'trafficReport' | 'codeHost' | 'settings'>,
-): Workers {
-  const { engine, judging, reconciler, trafficReport, codeHost, settings } = parts;
-  const background = { ...deps, firstDelayMs: 250, longestDelayMs: 30_000 };
-  const publish = createPublisher({ ...deps, judging, besides: () => trafficReport.take() });
-  const poller = createWorker({ ...background, name: 'repository' }, () => reconciler.reconcile());
-  return {
-    poller,
-    publisher: createWorker({ ...background, name: 'publication' }, publish),
-    effects: createWorker({ ...background, name: 'effects' }, () =>
-      settleEffects({ ...deps, engine, onWritten: () => poller.runNow(), revertsBy: () => settings.daemon.codeHost.reverts }),
-    ),
-    codeHost: codeHost === null ? null : createWorker({ ...background, name: 'code host' }, () => codeHost.run()),
-  };
 }
 
 async function acknowledge(deps: ControlPlaneDeps, { engine, fleet, followUp }: Parts, answer: Acknowledgement): Promise<void> {

@@ -5,6 +5,7 @@ import { deploy } from '../../src/app/commands/deploy.ts';
 import { mergeIntoYaml } from '../../src/adapters/documents/edit.ts';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { parseYaml } from '../../src/adapters/documents/yaml.ts';
+import { until } from '../support/fake-control-plane.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
@@ -29,7 +30,7 @@ describe('reports', () => {
     assert.deepEqual([deployment?.environment, deployment?.sha], ['chat', commit]);
     assert.match(deployment?.statuses.at(-1)?.logUrl ?? '', /\/blob\/actuator\/status\/deployments\/\d{4}\/\d\d\/deploy-/);
     assert.equal(pull.comments.length, 1);
-    assert.match(pull.comments[0]?.body ?? '', /✅ `chat`: completed: promoted after/);
+    await w.eventually('told', () => /✅ `chat`: completed: promoted after/.test(pull.comments[0]?.body ?? ''));
   });
 
   it('tell each commit what became of it', async () => {
@@ -88,7 +89,7 @@ describe('reports', () => {
     const pull = await w.open('topic', { [file]: 'llm: { model: "<img src=x> @everyone [x](y)" }\n' });
     await w.merge(pull.number);
     await w.eventually('told', () => pull.comments.length === 1);
-    assert.doesNotMatch(pull.comments[0]?.body ?? '', /<img|@everyone|\[x\]\(/);
+    assert.match(pull.comments[0]?.body ?? '', /\\<img src=x\\> @\u200beveryone \\\[x\\\]\\\(y/);
   });
 });
 
@@ -104,7 +105,8 @@ describe('while GitHub is away', () => {
     w.github.fail(null);
     await w.eventually('caught up', () => w.statuses(commit)['actuator/chat'] === 'success');
     await w.eventually('well again', () => w.bench.controlPlane.problems().codeHost === null);
-    assert.deepEqual([states(commit), w.github.state.deployments.length], [['success'], 1]);
+    // What was being said when GitHub came back may have been older.
+    assert.deepEqual([[...new Set(states(commit))], w.github.state.deployments.length], [states(commit), 1]);
   });
 
   it('answers that get lost double nothing', async () => {
@@ -152,6 +154,7 @@ describe('while GitHub is away', () => {
     await w.eventually('on trial', () => w.chat().active?.revision.commit === lost);
     w.github.fail(null);
     const commit = w.world.remote.commit({ [file]: text(0.6) });
+    await w.eventually('replaced', () => w.chat().active?.revision.commit === commit);
     await w.promote();
     await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
   });
@@ -203,7 +206,8 @@ describe('a protected branch', () => {
     await w.merge(number);
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
     await w.eventually('closed', () => revert.state === 'closed');
-    assert.deepEqual([revert.mergedAt, await w.github.state.bare.tip(revert.branch)], [null, null]);
+    assert.equal(revert.mergedAt, null);
+    await until('its branch is gone', async () => (await w.github.state.bare.tip(revert.branch)) === null);
   });
 
   it('is left to the person who closes the revert', async () => {

@@ -16,11 +16,11 @@ export interface TestRepository {
   readonly directory: string;
   readonly forge: GitServer;
   readonly url: string;
-  git(...args: readonly string[]): string;
+  readonly git: (...args: readonly string[]) => string;
   /** Writes files into the clone; null removes. */
-  write(files: Readonly<Record<string, string | null>>): void;
+  readonly write: (files: Readonly<Record<string, string | null>>) => void;
   /** Writes files (null removes), commits and pushes. The commit's id. */
-  commit(files: Readonly<Record<string, string | null>>, message?: string): string;
+  readonly commit: (files: Readonly<Record<string, string | null>>, message?: string) => string;
   link(path: string, target: string): void;
   open(name?: string): Promise<Opened>;
   close(): Promise<void>;

@@ -42,31 +42,8 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
     });
   }
 
-  function propose({ branch, path, edit, message }: Proposal): Promise<WriteOutcome> {
-    return mirror.exclusively(async (): Promise<WriteOutcome> => {
-      await mirror.fetch();
-      const head = await mirror.tip(mirror.branch);
-      const present = head === null ? null : await readFileAt(mirror, head, path);
-      const text = head === null ? null : await edit(present);
-      if (head === null || text === null || text === present) return { kind: 'not-needed' };
-      const there = await mirror.tip(branch);
-      const isThere = there !== null && (await mirror.commit(there)).parents[0] === head;
-      if (isThere && (await readFileAt(mirror, there, path)) === text) return { kind: 'committed', commit: there };
-      const commit = await builder.commit({
-        parent: head,
-        files: new Map([[path, text]]),
-        message,
-        timestamp: Math.floor(clock.now() / 1000),
-      });
-      const outcome = await replaceBranch(mirror, branch, there, commit);
-      if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
-      if (outcome.kind === 'lost-race') throw new TransientError(`${branch} moved under our push`);
-      return { kind: 'committed', commit };
-    });
-  }
-
   return {
-    propose,
+    propose: (proposal) => propose(mirror, builder, clock, proposal),
     async revert({ service, isBad, restoreText, message, marker }) {
       const next = async (text: string | null): Promise<string | null> => (text !== null && (await isBad(text)) ? restoreText : null);
       const outcome = await write(`services/${service}/config.yaml`, next, message);
@@ -76,6 +53,29 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
     },
     edit: (path, edit, message) => write(path, (text) => Promise.resolve(edit(text)), message),
   };
+}
+
+function propose(mirror: Mirror, builder: CommitBuilder, clock: Clock, { branch, path, edit, message }: Proposal): Promise<WriteOutcome> {
+  return mirror.exclusively(async (): Promise<WriteOutcome> => {
+    await mirror.fetch();
+    const head = await mirror.tip(mirror.branch);
+    const present = head === null ? null : await readFileAt(mirror, head, path);
+    const text = head === null ? null : await edit(present);
+    if (head === null || text === null || text === present) return { kind: 'not-needed' };
+    const there = await mirror.tip(branch);
+    const isThere = there !== null && (await mirror.commit(there)).parents[0] === head;
+    if (isThere && (await readFileAt(mirror, there, path)) === text) return { kind: 'committed', commit: there };
+    const commit = await builder.commit({
+      parent: head,
+      files: new Map([[path, text]]),
+      message,
+      timestamp: Math.floor(clock.now() / 1000),
+    });
+    const outcome = await replaceBranch(mirror, branch, there, commit);
+    if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
+    if (outcome.kind === 'lost-race') throw new TransientError(`${branch} moved under our push`);
+    return { kind: 'committed', commit };
+  });
 }
 
 /** Among the newest commits: a push whose answer was lost is not far back. */

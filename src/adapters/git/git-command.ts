@@ -38,7 +38,7 @@ export function createGitCommand(directory: string, access: RemoteAccess): GitCo
   let made: { readonly token: string | null; readonly git: SimpleGit } | null = null;
   async function remote(): Promise<SimpleGit> {
     const token = typeof access.token === 'function' ? await access.token() : access.token;
-    if (made?.token !== token || made === null) made = { token, git: create(directory, gitEnvironment({ ...access, token })) };
+    if (made === null || made.token !== token) made = { token, git: create(directory, gitEnvironment({ ...access, token })) };
     return made.git;
   }
   // What needs no remote must not wait for a token either.

@@ -5,8 +5,8 @@ import type { Judgement } from '../../domain/analysis/look.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import type { Deployment, FinishedDeployment, Rejection, ServiceState, TerminalPhase, Unreverted } from '../../domain/rollout/state.ts';
 import { isAskedForBy, newService } from '../../domain/rollout/state.ts';
-import { canaryWeight } from '../../domain/rollout/shares.ts';
 import { nameOfStep } from '../../domain/rollout/steps.ts';
+import type { ServiceEvent } from '../../domain/rollout/event.ts';
 import type { CommitStatus } from '../../ports/code-host.ts';
 import type { JournalRow } from '../../ports/store.ts';
 
@@ -29,19 +29,35 @@ export interface ServiceReport {
 /** Where several are about one commit, the last one counts. */
 export function reportsOf({ event, stateAfter: after }: JournalRow, before: ServiceState | null): readonly ServiceReport[] {
   const was = before ?? newService(after.service);
-  const reports: ServiceReport[] = [];
-  if (event.type === 'revision-seen') {
-    reports.push(...(event.passedOver ?? []).map((commit) => superseded(after, commit, event.revision.commit)));
-    reports.push(...seen(after, event.revision.commit, event.revision.digest));
+  return [
+    ...ofEvent(event, after),
+    ...outOfLine(was, after),
+    ...(hasEnded(event, was.last, after.last) ? [ended(after, after.last)] : []),
+    ...(after.active === null ? [] : [underWay(after, after.active)]),
+  ];
+}
+
+/** What the branch holds now. */
+function ofEvent(event: ServiceEvent, after: ServiceState): readonly ServiceReport[] {
+  switch (event.type) {
+    case 'revision-seen':
+      return [
+        ...(event.passedOver ?? []).map((commit) => superseded(after, commit, event.revision.commit)),
+        ...seen(after, event.revision.commit, event.revision.digest),
+      ];
+    case 'revision-rejected':
+      return after.rejection === null ? [] : [rejected(after, event.commit, after.rejection)];
+    case 'service-removed':
+      return [bare(after, event.commit, 'success', 'skipped', 'its folder is gone; stable goes on being served')];
+    default:
+      return [];
   }
-  if (event.type === 'service-removed')
-    reports.push(bare(after, event.commit, 'success', 'skipped', 'its folder is gone; stable goes on being served'));
-  if (event.type === 'revision-rejected' && after.rejection !== null) reports.push(rejected(after, event.commit, after.rejection));
-  reports.push(...outOfLine(was, after));
-  const isProposed = event.type === 'revert-proposed' && after.last?.id === event.deploymentId;
-  if (after.last !== null && (isProposed || !isSame(after.last, was.last))) reports.push(ended(after, after.last));
-  if (after.active !== null) reports.push(underWay(after, after.active));
-  return reports;
+}
+
+/** Also once more: where its revert is, and when it has come. */
+function hasEnded(event: ServiceEvent, was: FinishedDeployment | null, last: FinishedDeployment | null): last is FinishedDeployment {
+  if (last === null) return false;
+  return !isSame(last, was) || (event.type === 'revert-proposed' && last.id === event.deploymentId);
 }
 
 function isSame(a: FinishedDeployment, b: FinishedDeployment | null): boolean {
@@ -61,12 +77,12 @@ function superseded(state: ServiceState, commit: string, by: string): ServiceRep
 /** A commit that begins nothing by itself. */
 function seen(state: ServiceState, commit: string, digest: string): readonly ServiceReport[] {
   const { active, waiting, stable, rejection } = state;
-  if (waiting?.revision.commit === commit)
-    return [bare(state, commit, 'pending', 'waiting', `waits for ${active?.id ?? 'what is under way'}`)];
+  const id = active?.id ?? 'what is under way';
+  if (waiting?.revision.commit === commit) return [bare(state, commit, 'pending', 'waiting', `waits for ${id}`)];
   if (active?.revision.commit === commit) return [];
-  if (isAskedForBy(stable, digest)) return [bare(state, commit, 'success', 'skipped', 'nothing to do, its content is stable')];
-  if (isAskedForBy(active?.revision, digest))
-    return [bare(state, commit, 'success', 'skipped', `nothing to do, ${active?.id ?? ''} brings its content`)];
+  const skipped = (why: string): readonly ServiceReport[] => [bare(state, commit, 'success', 'skipped', `nothing to do, ${why}`)];
+  if (isAskedForBy(stable, digest)) return skipped('its content is stable');
+  if (isAskedForBy(active?.revision, digest)) return skipped(`${id} brings its content`);
   return rejection?.commit === commit ? [rejected(state, commit, rejection)] : [];
 }
 
@@ -116,7 +132,7 @@ function underWay(state: ServiceState, active: Deployment): ServiceReport {
     service: state.service,
     state: 'pending',
     phase: phase.name,
-    text: textOf(state, active),
+    text: textOf(active),
     deployment: { id, plan: [plan.kind, ...plan.steps.map(describeStep)].join(', ') },
     judgement,
     revertCommit: 'revert' in phase && phase.revert.kind === 'committed' ? phase.revert.commit : null,
@@ -128,13 +144,13 @@ function pullRequestOf(unreverted: Unreverted | null, id: string): string | null
   return unreverted?.deploymentId === id ? (unreverted.pullRequest?.url ?? null) : null;
 }
 
-function textOf(state: ServiceState, active: Deployment): string {
-  const { phase, plan } = active;
+function textOf(active: Deployment): string {
+  const { phase } = active;
   switch (phase.name) {
     case 'pending':
       return phase.waitsFor.length === 0 ? 'about to start' : `waits: ${phase.waitsFor.join('; ')}`;
     case 'progressing':
-      return `${nameOfStep(active)}, step ${phase.step + 1} of ${plan.steps.length}, ${Math.round(10 * canaryWeight(state)) / 10} % on the canary`;
+      return phase.passed ? `${nameOfStep(active)}, meets its gate` : nameOfStep(active);
     case 'paused':
       return `paused${phase.until === null ? '' : ` for ${formatDuration(Math.max(0, phase.until - phase.since))}`}: ${phase.message}`;
     case 'promoting':

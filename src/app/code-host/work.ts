@@ -14,22 +14,22 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
   const origins = createOrigins(deps);
   const proposals = createProposals(deps);
   const reporting = createReporting(deps);
-  let isHinted = true;
+  const hint = { isThere: true };
 
   async function trace(): Promise<void> {
-    const all = isHinted;
-    isHinted = false;
+    const all = hint.isThere;
+    hint.isThere = false;
     try {
       await origins.trace(all);
     } catch (thrown) {
-      isHinted = isHinted || all;
+      if (all) hint.isThere = true;
       throw thrown;
     }
   }
 
   return {
     hint() {
-      isHinted = true;
+      hint.isThere = true;
     },
     async run() {
       let failure: unknown;

@@ -101,7 +101,7 @@ async function commitChange(
   let problems: readonly Problem[] = [];
   const order = {
     path: `services/${service}/config.yaml`,
-    edit(text: string | null): string | null {
+    edit: (text: string | null): string | null => {
       const merged = deps.mergeYaml(withWinner(deps, text, tests), patch);
       problems = check(deps, service, merged, past);
       return problems.length > 0 ? null : merged;

@@ -1,31 +1,19 @@
 /** From a commit to events: what changed since the last look, for which services, by which commit. */
 import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
-import { refuse, type Result } from '../../base/result.ts';
 import { utcDay } from '../../base/time.ts';
-import { groundProblems, winningPatch } from '../../domain/config/arms.ts';
-import { defineService, type Past, type ServiceDefinition } from '../../domain/config/service-definition.ts';
+import { groundProblems } from '../../domain/config/arms.ts';
 import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
-import type { LlmConfig } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
 import type { Engine } from '../engine/engine.ts';
-import {
-  accept,
-  describeProblems,
-  isSameAccepted,
-  loadAccepted,
-  nothingAccepted,
-  saveAccepted,
-  settingsFor,
-  type Accepted,
-} from './admission.ts';
-import { decidedTests } from './decided-tests.ts';
+import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
 import { lastChange, type LastChange } from './history.ts';
 import type { Loader } from './loader.ts';
+import { readService, save, servingsOf } from './read-service.ts';
 
 export interface ReconcilerDeps {
   readonly engine: Engine;
@@ -40,11 +28,6 @@ export interface ReconcilerDeps {
   /** Throws StalledError when somebody else's record shows that this is no first start. */
   readonly beforeBootstrap: () => Promise<void>;
   readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
-}
-
-interface Read {
-  readonly definition: ServiceDefinition;
-  readonly text: string;
 }
 
 /** Who asked for a commit that we wrote for them. */
@@ -259,13 +242,6 @@ async function lookAt(
   if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
 }
 
-/** As stored, of the configuration and its arms; null for what is new. */
-async function servingsOf({ store }: ReconcilerDeps, definition: ServiceDefinition): Promise<readonly (string | null)[]> {
-  const digests = [definition, ...definition.arms].map(({ digest }) => digest);
-  const stored = await Promise.all(digests.map((digest) => store.configuration(definition.service, digest)));
-  return stored.map((one) => (one === null ? null : JSON.stringify(one.serving)));
-}
-
 /** Everybody who had a hand in it. */
 async function authorOf({ store, repository }: ReconcilerDeps, commit: string): Promise<string> {
   const requester = await store.get(requesterKey(commit));
@@ -284,50 +260,6 @@ function hasReason(message: string): boolean {
   const [, ...rest] = message.split('\n');
   const lines = rest.map((line) => line.trim()).filter((line) => line !== '');
   return lines.some((line) => /^Change-Reason:\s*\S/i.test(line) || !/^[A-Za-z-]+: /.test(line));
-}
-
-async function readService(
-  deps: ReconcilerDeps,
-  tree: RepositoryTree,
-  service: string,
-  inForce: Accepted,
-): Promise<Result<Read, readonly Problem[]>> {
-  const unsafe = tree.problems.get(service);
-  if (unsafe !== undefined) return refuse(unsafe);
-  const blob = tree.services.get(service)?.config ?? null;
-  const file = `services/${service}/config.yaml`;
-  if (blob === null) return refuse([{ code: 'missing', file, message: 'The service has a folder, but no config.yaml in it.' }]);
-  if (inForce.catalogue === null)
-    return refuse([{ code: 'missing', file: 'models.yaml', message: 'There is no valid models.yaml, so no model is known.' }]);
-  const document = await deps.loader.load('llm-config', blob);
-  if (!document.ok) return document;
-  const past = await pastOf(deps, service);
-  const won = (await decidedTests(deps.store, service, deps.engine.state(service)?.decided ?? [])).wonIn(document.value.value);
-  const meant = won === null ? document.value : { ...document.value, value: won.config };
-  const defined = defineService(service, meant, inForce.catalogue, settingsFor(inForce, service), past);
-  const text = won === null ? document.value.text : deps.mergeYaml(document.value.text, winningPatch(won));
-  return defined.ok ? { ok: true, value: { definition: defined.value, text } } : defined;
-}
-
-async function pastOf({ engine, store }: ReconcilerDeps, service: string): Promise<Past> {
-  const state = engine.state(service);
-  const configOf = async (digest: string | null | undefined): Promise<LlmConfig | null> =>
-    digest == null ? null : ((await store.configuration(service, digest))?.config ?? null);
-  const stable = await configOf(state?.stable?.digest);
-  return { before: state?.seen?.digest == null ? stable : await configOf(state.seen.digest), stable };
-}
-
-async function save(deps: ReconcilerDeps, { definition, text }: Read, commit: string): Promise<void> {
-  const { service, digest, config, serving } = definition;
-  await deps.store.saveConfiguration({ service, digest, commit, config, serving, text });
-  for (const arm of definition.arms) {
-    // What the branch holds when the arm has won; of one that was in force before, as it stood there.
-    const known = await deps.store.configuration(service, arm.digest);
-    const saved = known ?? { commit, text: deps.mergeYaml(text, winningPatch(arm)) };
-    const { name: _name, share: _share, ...own } = arm;
-    await deps.store.saveConfiguration({ service, commit: saved.commit, text: saved.text, ...own });
-  }
-  deps.onConfiguration(service);
 }
 
 async function reject(deps: ReconcilerDeps, service: string, commit: string, problems: readonly Problem[]): Promise<void> {

@@ -31,8 +31,7 @@ interface Flags {
 export const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export function addServe(program: Command, context: CliContext): void {
-  program
-    .command('serve')
+  withGithub(program.command('serve'))
     .description('run the control plane, and one gateway as a child process')
     .addOption(new Option('--repo <url>', 'configuration repository (https or ssh)').env('ACTUATOR_REPO').makeOptionMandatory())
     .addOption(new Option('--branch <name>', 'branch with the desired state').env('ACTUATOR_BRANCH').default('main'))
@@ -47,16 +46,6 @@ export function addServe(program: Command, context: CliContext): void {
         'ACTUATOR_WEBHOOK_SECRET_FILE',
       ),
     )
-    .addOption(
-      new Option('--github-app-id <id>', 'work at GitHub as this app: reviews, statuses, pull requests').env('ACTUATOR_GITHUB_APP_ID'),
-    )
-    .addOption(new Option('--github-app-key-file <file>', 'private key of the app').env('ACTUATOR_GITHUB_APP_KEY_FILE'))
-    .option('--github-installation <id>', 'installation of the app; looked up where left out')
-    .addOption(
-      new Option('--github-token-file <file>', 'work at GitHub by a token, in the place of an app').env('ACTUATOR_GITHUB_TOKEN_FILE'),
-    )
-    .addOption(new Option('--github-url <url>', 'API of GitHub; by the address of --repo where left out').env('ACTUATOR_GITHUB_URL'))
-    .option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy')
     .addOption(new Option('--public-url <url>', 'where people reach this daemon, for links at GitHub').env('ACTUATOR_PUBLIC_URL'))
     .addOption(
       new Option('--signing-key <file>', 'private SSH key that signs our commits, without a passphrase').env('ACTUATOR_SIGNING_KEY'),
@@ -90,6 +79,20 @@ export function addServe(program: Command, context: CliContext): void {
         logLevel: flags.logLevel,
       });
     });
+}
+
+function withGithub(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--github-app-id <id>', 'work at GitHub as this app: reviews, statuses, pull requests').env('ACTUATOR_GITHUB_APP_ID'),
+    )
+    .addOption(new Option('--github-app-key-file <file>', 'private key of the app').env('ACTUATOR_GITHUB_APP_KEY_FILE'))
+    .option('--github-installation <id>', 'installation of the app; looked up where left out')
+    .addOption(
+      new Option('--github-token-file <file>', 'work at GitHub by a token, in the place of an app').env('ACTUATOR_GITHUB_TOKEN_FILE'),
+    )
+    .addOption(new Option('--github-url <url>', 'API of GitHub; by the address of --repo where left out').env('ACTUATOR_GITHUB_URL'))
+    .option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy');
 }
 
 function githubFlags(flags: Flags): GithubFlags {
