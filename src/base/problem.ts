@@ -31,6 +31,7 @@ export type ProblemCode =
   | 'safety'
   | 'unsafe-tree'
   | 'gateway-refused'
+  | 'signature'
   | 'not-found'
   | 'not-applicable'
   | 'ambiguous-service'

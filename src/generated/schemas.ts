@@ -1489,6 +1489,18 @@ export const schemas: Readonly<Record<string, object>> = {
             items: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(\\[bot\\])?$' },
           },
           keys: { type: 'array', description: 'Names of API keys.', maxItems: 20, items: { type: 'string', maxLength: 100 } },
+          ssh_keys: {
+            type: 'array',
+            description: 'Public SSH keys that sign Git commits.',
+            maxItems: 20,
+            items: { $ref: '#/$defs/ssh_key' },
+          },
+          gpg_keys: {
+            type: 'array',
+            description: 'Public OpenPGP keys that sign Git commits, in ASCII armour.',
+            maxItems: 20,
+            items: { type: 'string', pattern: '^-----BEGIN PGP PUBLIC KEY BLOCK-----', maxLength: 20000 },
+          },
           roles: {
             type: 'array',
             description: 'Roles for `approval_roles`.',
@@ -1896,6 +1908,70 @@ export const schemas: Readonly<Record<string, object>> = {
           comments: { type: 'boolean', description: 'One comment on the pull request, kept up to date; true where left out.' },
         },
       },
+      ssh_key: {
+        description: 'One line of a .pub file, or that with the time in which it counts.',
+        anyOf: [
+          {
+            type: 'string',
+            pattern:
+              '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com) [A-Za-z0-9+/=]+( [^\\n"]*)?$',
+            maxLength: 4000,
+          },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['key'],
+            properties: {
+              key: {
+                type: 'string',
+                description: 'One line of a .pub file.',
+                pattern:
+                  '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com) [A-Za-z0-9+/=]+( [^\\n"]*)?$',
+                maxLength: 4000,
+              },
+              valid_before: { type: 'string', description: 'Commits of later days are not believed, such as 2027-01-31.', format: 'date' },
+              revoked: { type: 'boolean', description: 'true: no commit signed by it is believed.' },
+            },
+          },
+        ],
+      },
+      signatures: {
+        type: 'object',
+        description: 'Commits that must be signed.',
+        additionalProperties: false,
+        required: ['rules'],
+        properties: {
+          rules: {
+            type: 'array',
+            description: 'The last rule whose paths match counts.',
+            minItems: 1,
+            maxItems: 50,
+            items: {
+              type: 'object',
+              description: 'Who must sign what.',
+              additionalProperties: false,
+              required: ['paths', 'signers'],
+              properties: {
+                paths: {
+                  type: 'array',
+                  description: 'Patterns as in .gitignore, such as /services/ or *.yaml.',
+                  minItems: 1,
+                  maxItems: 50,
+                  items: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[^!#]' },
+                },
+                signers: {
+                  type: 'array',
+                  description:
+                    'Names of `people` with ssh_keys or gpg_keys, or code-host for commits that the code host made and signed itself, as its merge button does.',
+                  minItems: 1,
+                  maxItems: 100,
+                  items: { type: 'string', minLength: 1, maxLength: 100 },
+                },
+              },
+            },
+          },
+        },
+      },
     },
   },
   settings: {
@@ -2035,6 +2111,10 @@ export const schemas: Readonly<Record<string, object>> = {
       code_host: {
         $ref: 'settings-sections#/$defs/code_host',
         description: 'Pull requests, statuses and reviews at the code host (actuator.yaml only).',
+      },
+      signatures: {
+        $ref: 'settings-sections#/$defs/signatures',
+        description: 'Commits that must be signed, and by whom (actuator.yaml only).',
       },
       depends_on: {
         type: 'array',

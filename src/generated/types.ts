@@ -41,6 +41,28 @@ export type LlmConfigModelName = string;
  */
 export type LlmConfigServiceName = string;
 /**
+ * One line of a .pub file, or that with the time in which it counts.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsSshKey".
+ */
+export type SectionsSshKey =
+  | string
+  | {
+      /**
+       * One line of a .pub file.
+       */
+      key: string;
+      /**
+       * Commits of later days are not believed, such as 2027-01-31.
+       */
+      valid_before?: string;
+      /**
+       * true: no commit signed by it is believed.
+       */
+      revoked?: boolean;
+    };
+/**
  * A revision.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -1856,6 +1878,18 @@ export interface SectionsPerson {
    */
   keys?: string[];
   /**
+   * Public SSH keys that sign Git commits.
+   *
+   * @maxItems 20
+   */
+  ssh_keys?: SectionsSshKey[];
+  /**
+   * Public OpenPGP keys that sign Git commits, in ASCII armour.
+   *
+   * @maxItems 20
+   */
+  gpg_keys?: string[];
+  /**
    * Roles for `approval_roles`.
    *
    * @maxItems 20
@@ -2419,6 +2453,38 @@ export interface SectionsCodeHost {
   comments?: boolean;
 }
 /**
+ * Commits that must be signed.
+ *
+ * This interface was referenced by `Bundle`'s JSON-Schema
+ * via the `definition` "SectionsSignatures".
+ */
+export interface SectionsSignatures {
+  /**
+   * The last rule whose paths match counts.
+   *
+   * @minItems 1
+   * @maxItems 50
+   *
+   * Items: Who must sign what.
+   */
+  rules: {
+    /**
+     * Patterns as in .gitignore, such as /services/ or *.yaml.
+     *
+     * @minItems 1
+     * @maxItems 50
+     */
+    paths: string[];
+    /**
+     * Names of `people` with ssh_keys or gpg_keys, or code-host for commits that the code host made and signed itself, as its merge button does.
+     *
+     * @minItems 1
+     * @maxItems 100
+     */
+    signers: string[];
+  }[];
+}
+/**
  * actuator.yaml, policies/<name>.yaml and services/<name>/rollout.yaml: how the actuator behaves. Later files override earlier ones: defaults, actuator.yaml, policy, rollout.yaml.
  *
  * This interface was referenced by `Bundle`'s JSON-Schema
@@ -2537,6 +2603,7 @@ export interface WrittenSettings {
    */
   people?: SectionsPerson[];
   code_host?: SectionsCodeHost;
+  signatures?: SectionsSignatures;
   /**
    * Services whose deployments must be done before one of this service starts (rollout.yaml only).
    *

@@ -12,6 +12,7 @@ import { createCommitBuilder } from '../adapters/git/commit-builder.ts';
 import { createConfigurationWriter } from '../adapters/git/configuration-writer.ts';
 import { openMirror } from '../adapters/git/mirror.ts';
 import { createRepository } from '../adapters/git/repository.ts';
+import { createSshSigner } from '../adapters/git/ssh-signer.ts';
 import { createStatusBranch } from '../adapters/git/status-branch.ts';
 import { createLogNotifier } from '../adapters/notify/log-notifier.ts';
 import { openSqliteStore } from '../adapters/store/sqlite-store.ts';
@@ -153,7 +154,8 @@ async function openGit(options: ServeOptions, github: Github | null): Promise<Pi
     branch: options.branch,
     access: { url: options.repository, token: options.gitToken ?? github?.gitToken ?? null, allowLocal: options.allowLocalRemote },
   });
-  const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail });
+  const sign = options.signingKeyFile === null ? null : await createSshSigner(options.signingKeyFile);
+  const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail }, sign);
   return {
     repository: createRepository(mirror),
     writer: createConfigurationWriter(mirror, builder, systemClock),

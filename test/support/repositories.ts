@@ -21,6 +21,10 @@ export interface TestRepository {
   readonly write: (files: Readonly<Record<string, string | null>>) => void;
   /** Writes files (null removes), commits and pushes. The commit's id. */
   readonly commit: (files: Readonly<Record<string, string | null>>, message?: string) => string;
+  /** Commits what was added, under another name. */
+  commitAs(name: string, email: string): void;
+  /** Commits what was added with a signature, by this configuration of git's. */
+  signedCommit(config: readonly string[], committer: string): void;
   link(path: string, target: string): void;
   open(name?: string): Promise<Opened>;
   close(): Promise<void>;
@@ -77,6 +81,23 @@ export async function aRepository(): Promise<TestRepository> {
     commit(files, message = 'change') {
       write(files);
       return push(message);
+    },
+    commitAs(name, email) {
+      execFileSync('git', ['commit', '-q', '-m', `by ${name}`], {
+        cwd: clone,
+        env: { ...env, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email },
+      });
+    },
+    signedCommit(config, committer) {
+      execFileSync('git', [...config, 'commit', '-q', '-S', '--allow-empty', '-m', 'signed'], {
+        cwd: clone,
+        env: {
+          ...env,
+          ...(process.env['GNUPGHOME'] === undefined ? {} : { GNUPGHOME: process.env['GNUPGHOME'] }),
+          GIT_COMMITTER_EMAIL: committer,
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
     },
     link(path, target) {
       mkdirSync(dirname(join(clone, path)), { recursive: true });

@@ -1,5 +1,5 @@
 /** Builds commits out of files, without a work tree or an index: isomorphic-git writes the objects. */
-import { readTree, writeBlob, writeCommit, writeTree, type PromiseFsClient, type TreeEntry } from 'isomorphic-git';
+import { readTree, writeBlob, writeCommit, writeTree, type CommitObject, type PromiseFsClient, type TreeEntry } from 'isomorphic-git';
 import type { Mirror } from './mirror.ts';
 import { createObjectFs } from './object-fs.ts';
 
@@ -23,22 +23,32 @@ export interface CommitBuilder {
   commit(order: NewCommit): Promise<string>;
 }
 
+const longestCommit = 16 * 1024 * 1024;
+
 interface Folder {
   readonly files: Map<string, string>;
   readonly folders: Map<string, Folder>;
 }
 
-export function createCommitBuilder(mirror: Mirror, identity: Identity): CommitBuilder {
+/** The signature, in armour, of a commit's text. */
+export type Sign = (payload: string) => Promise<string>;
+
+/** `sign`: null: commits are not signed. */
+export function createCommitBuilder(mirror: Mirror, identity: Identity, sign: Sign | null = null): CommitBuilder {
   const context = { fs: createObjectFs(mirror.directory, mirror.objects), gitdir: mirror.directory };
   return {
     async commit(order) {
       const base = order.parent === null ? null : (await mirror.commit(order.parent)).tree;
       const tree = await writeFolder(context, base, folderOf(order.files));
       const person = { ...identity, timestamp: order.timestamp, timezoneOffset: 0 };
-      return writeCommit({
-        ...context,
-        commit: { tree, parent: order.parent === null ? [] : [order.parent], author: person, committer: person, message: order.message },
-      });
+      const { parent, message } = order;
+      const commit: CommitObject = { tree, parent: parent === null ? [] : [parent], author: person, committer: person, message };
+      const unsigned = await writeCommit({ ...context, commit });
+      if (sign === null) return unsigned;
+      // Its text as it was written is what is signed.
+      const { content } = (await mirror.objects.read(unsigned, longestCommit)) ?? {};
+      if (content == null) throw new Error(`${unsigned} was written and can't be read`);
+      return writeCommit({ ...context, commit: { ...commit, gpgsig: await sign(content.toString('utf8')) } });
     },
   };
 }

@@ -6,6 +6,7 @@ import type { BlobRef, ConfigurationRepository, RepositoryTree } from '../../por
 import { GitExit, isOid } from './git-command.ts';
 import type { Mirror } from './mirror.ts';
 import { parseTree, type TreeEntry } from './objects.ts';
+import { createSignatureChecker } from './signatures.ts';
 
 const maxBlobBytes = 256 * 1024;
 const maxTreeBytes = 64 * 1024 * 1024;
@@ -22,6 +23,7 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
   // Keyed by the folder's tree id: a poll re-reads only the folders that changed.
   const folders = new LRUMap<string, ServiceFiles>(60_000);
   const trees = new LRUMap<string, RepositoryTree>(32);
+  const signatures = createSignatureChecker(mirror);
 
   async function entries(oid: string): Promise<readonly TreeEntry[]> {
     const object = await mirror.objects.read(oid, maxTreeBytes);
@@ -72,6 +74,8 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
       return { text: object.content.toString('utf8').replace(/^\uFEFF/, '') };
     },
     firstParents: (from, to, limit) => firstParents(mirror, from, to, limit),
+    lastChangeOf: (commit, path) => lastChangeOf(mirror, commit, path),
+    signature: (commit, signers) => signatures.check(commit, signers),
     message: async (commit) => (await mirror.commit(commit)).message,
     author: (commit) => authorsOf(mirror, commit),
     close: () => {
@@ -188,6 +192,13 @@ async function authorsOf(mirror: Mirror, commit: string): Promise<string> {
 /** A squash keeps those who had a hand in it as trailers; ours names who asked for it. Both only add somebody who must not approve. */
 function namedIn(message: string): readonly string[] {
   return [...message.matchAll(/^(?:Co-authored-by|Actuator-Actor):\s*(.+)$/gim)].slice(0, 50).map(([, name]) => oneLine(name ?? '', 300));
+}
+
+/** `path` comes from names that were checked. */
+async function lastChangeOf(mirror: Mirror, commit: string, path: string): Promise<string | null> {
+  if (!isOid(commit)) throw new Error(`${commit} is no commit id`);
+  const found = (await mirror.git.run(['log', '-1', '--first-parent', '--format=%H', commit, '--', path])).trim();
+  return found === '' ? null : found;
 }
 
 async function firstParents(mirror: Mirror, from: string, to: string, limit: number): Promise<readonly string[] | null> {

@@ -47,15 +47,17 @@ export async function accept(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
+  /** What is wrong with the signature of who changed the file last; null: nothing. */
+  unsigned: (path: string) => Promise<Problem | null>,
 ): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
-  const repository = await loadRepositorySettings(loader, tree);
-  const services = await loadServiceSettings(loader, tree, last);
-  const catalogue = await loadCatalogue(loader, tree);
+  const repository = await signedRepositorySettings(await loadRepositorySettings(loader, tree), last, unsigned);
+  const services = await loadServiceSettings(loader, tree, last, unsigned);
+  const catalogue = await signed(await loadCatalogue(loader, tree), last.catalogue, 'models.yaml', unsigned);
   return {
     accepted: {
       ...(repository.ok ? repository.value : { repository: last.repository, policies: last.policies }),
       services: services.accepted,
-      codeOwners: tree.codeOwners === null ? '' : await loader.text(tree.codeOwners),
+      codeOwners: await signedCodeOwners(loader, tree, last, unsigned),
       catalogue: catalogue.ok ? catalogue.value : last.catalogue,
     },
     problems: [
@@ -99,10 +101,41 @@ async function loadRepositorySettings(
   return repository.ok && problems.length === 0 ? ok({ repository: repository.value, policies }) : refuse(problems);
 }
 
+/** What has changed must be signed, where settings demand that; what is as it was accepted need not be looked at. */
+async function signed<T>(
+  loaded: Result<T, readonly Problem[]>,
+  last: T | null,
+  path: string,
+  unsigned: (path: string) => Promise<Problem | null>,
+): Promise<Result<T, readonly Problem[]>> {
+  if (!loaded.ok || canonicalJson(loaded.value) === canonicalJson(last)) return loaded;
+  const problem = await unsigned(path);
+  return problem === null ? loaded : refuse([problem]);
+}
+
+/** actuator.yaml and each policy by itself, also those that are gone. */
+async function signedRepositorySettings(
+  loaded: Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>,
+  last: Accepted,
+  unsigned: (path: string) => Promise<Problem | null>,
+): Promise<typeof loaded> {
+  if (!loaded.ok) return loaded;
+  const problems: Problem[] = [];
+  const add = async (path: string, is: unknown, was: unknown): Promise<void> => {
+    const problem = canonicalJson(is ?? null) === canonicalJson(was ?? null) ? null : await unsigned(path);
+    if (problem !== null) problems.push(problem);
+  };
+  await add('actuator.yaml', loaded.value.repository, last.repository);
+  for (const name of new Set([...Object.keys(loaded.value.policies), ...Object.keys(last.policies)]))
+    await add(`policies/${name}.yaml`, loaded.value.policies[name], last.policies[name]);
+  return problems.length === 0 ? loaded : refuse(problems);
+}
+
 async function loadServiceSettings(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
+  unsigned: (path: string) => Promise<Problem | null>,
 ): Promise<{ readonly accepted: Accepted['services']; readonly problems: readonly Problem[] }> {
   const accepted: Record<string, WrittenSettings> = {};
   const problems: Problem[] = [];
@@ -110,9 +143,10 @@ async function loadServiceSettings(
     if (rollout === null) continue;
     const loaded = await loadSettings(loader, rollout, 'service');
     const before = Object.hasOwn(last.services, service) ? last.services[service] : undefined;
-    if (loaded.ok) accepted[service] = loaded.value;
+    const meant = await signed(loaded, before ?? {}, rollout.path, unsigned);
+    if (meant.ok) accepted[service] = meant.value;
     else {
-      problems.push(...loaded.error);
+      problems.push(...meant.error);
       if (before !== undefined) accepted[service] = before;
     }
   }
@@ -132,4 +166,15 @@ async function loadCatalogue(loader: Loader, tree: RepositoryTree): Promise<Resu
 
 export function describeProblems(problems: readonly Problem[]): string {
   return problems.slice(0, 5).map(formatProblem).join('; ');
+}
+
+async function signedCodeOwners(
+  loader: Loader,
+  tree: RepositoryTree,
+  last: Accepted,
+  unsigned: (path: string) => Promise<Problem | null>,
+): Promise<string> {
+  const text = tree.codeOwners === null ? '' : await loader.text(tree.codeOwners);
+  if (text === last.codeOwners || tree.codeOwners === null) return text;
+  return (await unsigned(tree.codeOwners.path)) === null ? text : last.codeOwners;
 }

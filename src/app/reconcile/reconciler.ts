@@ -4,7 +4,9 @@ import type { Problem } from '../../base/problem.ts';
 import { utcDay } from '../../base/time.ts';
 import { groundProblems } from '../../domain/config/arms.ts';
 import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
+import { resolveSignatures } from '../../domain/safety/signatures.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { CodeHost } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
@@ -13,12 +15,14 @@ import type { Engine } from '../engine/engine.ts';
 import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
 import { lastChange, type LastChange } from './history.ts';
 import type { Loader } from './loader.ts';
+import { signatureProblem } from './signing.ts';
 import { readService, save, servingsOf } from './read-service.ts';
 
 export interface ReconcilerDeps {
   readonly engine: Engine;
   readonly store: Store;
   readonly repository: ConfigurationRepository;
+  readonly codeHost: CodeHost | null;
   readonly loader: Loader;
   readonly clock: Clock;
   readonly log: Log;
@@ -60,9 +64,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let accepted: Accepted | null = null;
   // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
   let isInterrupted = false;
+  let settingsWait = false;
 
   function isDone(tip: string): boolean {
-    return tip === head && !isInterrupted && deps.engine.states().every(isAccountedFor);
+    return tip === head && !isInterrupted && !settingsWait && deps.engine.states().every(isAccountedFor);
   }
 
   async function reconcile(): Promise<void> {
@@ -73,7 +78,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     await store.put(workingKey, tip);
     const tree = await repository.tree(tip);
     const before = accepted ?? nothingAccepted;
-    const next = await accept(deps.loader, tree, before);
+    const policy = resolveSignatures(before.repository);
+    const next = await accept(deps.loader, tree, before, (path) => signatureProblem(deps, policy, tip, path));
     // On the very first commit there is nothing older to be admitted under.
     const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
     if (head === null) {
@@ -89,9 +95,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       });
     if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
     accepted = next.accepted;
-    if (next.problems.length > 0)
-      deps.log.warn({ commit: tip, problems: describeProblems(next.problems) }, 'settings refused, the last accepted stay in force');
-    deps.onSettings(accepted, next.problems);
+    // Whether they are signed could not be seen.
+    settingsWait = next.problems.some(({ code }) => code === 'unavailable');
+    tellOfSettings(deps, accepted, next.problems, tip);
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
     await store.put(headKey, tip);
     head = tip;
@@ -109,15 +115,25 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     restore,
     reconcile,
     acceptHead(commit) {
-      if (commit !== tipSeen)
-        return { code: 'conflict', message: `The branch is at ${tipSeen ?? 'nothing yet'}, not at ${commit}; accept what is there.` };
-      if (tipSeen === head) return { code: 'not-applicable', message: 'Nothing waits to be accepted: the branch has been worked through.' };
-      acceptedHead = commit;
-      return null;
+      const problem = headProblem(commit, tipSeen, head);
+      if (problem === null) acceptedHead = commit;
+      return problem;
     },
     head: () => head,
     accepted: () => accepted,
   };
+}
+
+function headProblem(commit: string, tip: string | null, head: string | null): Problem | null {
+  if (commit !== tip)
+    return { code: 'conflict', message: `The branch is at ${tip ?? 'nothing yet'}, not at ${commit}; accept what is there.` };
+  if (tip === head) return { code: 'not-applicable', message: 'Nothing waits to be accepted: the branch has been worked through.' };
+  return null;
+}
+
+function tellOfSettings({ log, onSettings }: ReconcilerDeps, accepted: Accepted, problems: readonly Problem[], commit: string): void {
+  if (problems.length > 0) log.warn({ commit, problems: describeProblems(problems) }, 'settings refused, the last accepted stay in force');
+  onSettings(accepted, problems);
 }
 
 function isSameCatalogue(a: Accepted, b: Accepted): boolean {
@@ -183,6 +199,8 @@ function mayBeMended(state: ServiceState): boolean {
 
 /** What the branch held last is in force, on its way, or refused: then the same file needs no further look. */
 function isAccountedFor({ seen, stable, active, waiting, rejection, orphaned }: ServiceState): boolean {
+  // Could not be looked at yet.
+  if (rejection?.problems[0]?.code === 'unavailable') return false;
   const digests = [stable?.digest, active?.revision.digest, waiting?.revision.digest];
   return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '') || isAskedForBy(stable, seen.digest);
 }
@@ -212,6 +230,11 @@ async function lookAt(
     return;
   }
   const { definition } = read.value;
+  const unsigned = await unsignedProblem(deps, step, service, definition.digest);
+  if (unsigned !== null) {
+    await reject(deps, service, commit, [unsigned]);
+    return;
+  }
   const unfounded = groundProblems(definition.config, deps.engine.state(service)?.stable != null);
   if (unfounded.length > 0) {
     await reject(deps, service, commit, unfounded);
@@ -247,6 +270,18 @@ async function authorOf({ store, repository }: ReconcilerDeps, commit: string): 
   const requester = await store.get(requesterKey(commit));
   const names = [requester, await repository.author(commit)].filter((name) => name !== null);
   return [...new Set(names.flatMap((name) => name.split('; ')))].join('; ');
+}
+
+/** What serves the same as before needs nobody's signature; our own reverts restore that. */
+async function unsignedProblem(
+  deps: ReconcilerDeps,
+  { tree, inForce }: Pick<Advance, 'tree' | 'inForce'>,
+  service: string,
+  digest: string,
+): Promise<Problem | null> {
+  const state = deps.engine.state(service);
+  if (isAskedForBy(state?.stable, digest) || isAskedForBy(state?.active?.revision, digest)) return null;
+  return signatureProblem(deps, resolveSignatures(inForce.repository), tree.commit, `services/${service}/config.yaml`);
 }
 
 const noReason: Problem = {

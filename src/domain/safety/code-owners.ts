@@ -10,6 +10,11 @@ export function ownersOf(codeOwners: string, path: string): readonly string[] {
       .split(/\s+/);
     return pattern === undefined || pattern === '' || pattern.startsWith('!') ? [] : [{ pattern, owners }];
   });
-  const matching = rules.findLast(({ pattern }) => ignore().add(pattern).ignores(path));
+  const matching = rules.findLast(({ pattern }) => matchesPath(pattern, path));
   return (matching?.owners ?? []).map((owner) => owner.replace(/^@/, ''));
+}
+
+/** A pattern as in .gitignore. */
+export function matchesPath(pattern: string, path: string): boolean {
+  return ignore().add(pattern).ignores(path);
 }

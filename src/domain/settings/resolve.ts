@@ -9,6 +9,7 @@ import { criticalErrorRate } from '../analysis/watch.ts';
 import type { Choice } from '../planning/classify.ts';
 import { resolveCodeHost, type CodeHostSettings } from './code-host.ts';
 import { gateProblems, resolveGates, resolvePeople, type Gates, type Person } from '../safety/gates.ts';
+import { resolveSignatures, signatureProblems, type SignaturePolicy } from '../safety/signatures.ts';
 import { resolveWindows, type Windows } from '../safety/windows.ts';
 import { oneOffProblems } from './one-off.ts';
 import type { AnalysisPolicy } from './policy.ts';
@@ -55,6 +56,8 @@ export interface DaemonSettings {
   readonly frozenBecause: string | null;
   readonly people: readonly Person[];
   readonly codeHost: CodeHostSettings;
+  /** Null: no commit must be signed. */
+  readonly signatures: SignaturePolicy | null;
 }
 
 const defaultSettings = {
@@ -100,6 +103,7 @@ export function resolveDaemonSettings(repository: WrittenSettings): DaemonSettin
     frozenBecause: repository.freeze?.reason ?? null,
     people: resolvePeople(repository.people ?? []),
     codeHost: resolveCodeHost(repository.code_host ?? {}),
+    signatures: resolveSignatures(repository),
   };
 }
 
@@ -304,10 +308,11 @@ export function misplacedKeys(written: WrittenSettings, kind: 'repository' | 'po
       message: 'max_concurrent_deployments holds for the whole daemon; write it in actuator.yaml.',
     });
   }
-  const ofDaemon = (['deployment_windows', 'freeze', 'people', 'code_host'] as const).filter(
+  const ofDaemon = (['deployment_windows', 'freeze', 'people', 'code_host', 'signatures'] as const).filter(
     (key) => kind !== 'repository' && written[key] !== undefined,
   );
   problems.push(...ofDaemon.map((key) => misplaced(key, 'holds for all services; write it in actuator.yaml')));
+  if (kind === 'repository') problems.push(...signatureProblems(written));
   if (kind !== 'service' && written.depends_on !== undefined)
     problems.push(misplaced('depends_on', "is about one service; write it in that service's rollout.yaml"));
   if (kind === 'policy' && written.policy !== undefined) {
