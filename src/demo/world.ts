@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { request } from 'undici';
 import { startGitServer, type GitServer } from './git-server.ts';
+import { openGithubForge, type GithubForge } from './github/forge.ts';
 import { startMockProvider, type MockProvider } from './mock-provider.ts';
 
 const run = promisify(execFile);
@@ -15,6 +16,8 @@ export interface World {
   readonly directory: string;
   readonly provider: MockProvider;
   readonly forge: GitServer;
+  /** Null: plain Git, without pull requests. */
+  readonly github: GithubForge | null;
   readonly repositoryUrl: string;
   readonly apiUrl: string;
   readonly gatewayUrl: string;
@@ -22,7 +25,7 @@ export interface World {
   /** git in the person's clone. */
   git(...args: readonly string[]): Promise<string>;
   /** Changes files as a person would: edits, commits, pushes. The commit's id. */
-  commit(message: string, edits: Readonly<Record<string, (text: string) => string | null>>): Promise<string>;
+  commit(message: string, edits: Edits, branch?: string): Promise<string>;
   startControlPlane(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** Exit code; null after a signal. */
   stopControlPlane(signal: NodeJS.Signals): Promise<number | null>;
@@ -38,7 +41,11 @@ export interface WorldOptions {
   /** actuator.yaml of the repository. */
   readonly settings: string;
   readonly pollInterval: string;
+  /** Approvals that GitHub asks for before it merges; left out: no GitHub. */
+  readonly github?: { readonly approvals: number };
 }
+
+export type Edits = Readonly<Record<string, (text: string) => string | null>>;
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { directory } = options;
@@ -61,6 +68,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   await seedRemote(directory, clone, repositoryUrl, options.settings, provider.url, git);
 
+  const github =
+    options.github === undefined ? null : await openGithubForge(directory, options.github.approvals, `${apiUrl}/api/v1/webhooks/github`);
+
   async function startControlPlane(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     const args = [
       'serve',
@@ -80,7 +90,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ];
     const started = spawn(process.execPath, [join(root, 'src', 'main', 'cli.ts'), ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...environment },
+      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...github?.environment, ...environment },
     });
     child = started;
     let log = '';
@@ -108,12 +118,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     directory,
     provider,
     forge,
+    github,
     repositoryUrl,
     apiUrl,
     gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
     dataDirectory,
     git,
-    commit: (message, edits) => commitAs(clone, git, message, edits),
+    commit: (message, edits, branch = 'main') => commitAs(clone, git, message, edits, branch),
     startControlPlane,
     stopControlPlane,
     async api(path, body) {
@@ -135,7 +146,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     async close() {
       await stopControlPlane('SIGTERM');
       await endGateway(dataDirectory);
-      await Promise.all([provider.close(), forge.close()]);
+      await Promise.all([provider.close(), forge.close(), github?.close()]);
     },
   };
 }
@@ -186,12 +197,7 @@ const trialModel = `  gpt-next:
     prices: { input_per_million_usd: 2, output_per_million_usd: 8 }
 `;
 
-async function commitAs(
-  clone: string,
-  git: World['git'],
-  message: string,
-  edits: Readonly<Record<string, (text: string) => string | null>>,
-): Promise<string> {
+async function commitAs(clone: string, git: World['git'], message: string, edits: Edits, branch: string): Promise<string> {
   await git('fetch', '-q', 'origin');
   await git('reset', '-q', '--hard', 'origin/main');
   for (const [path, edit] of Object.entries(edits)) {
@@ -205,7 +211,7 @@ async function commitAs(
   }
   await git('add', '-A');
   await git('commit', '-q', '-m', message);
-  await git('push', '-q', 'origin', 'HEAD:main');
+  await git('push', '-q', '-f', 'origin', `HEAD:${branch}`);
   return (await git('rev-parse', 'HEAD')).trim();
 }
 

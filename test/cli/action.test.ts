@@ -5,14 +5,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parse } from 'yaml';
 import { planMarker } from '../../src/cli/plan-markdown.ts';
+import { runActionStep, type StepResult } from '../support/action.ts';
 
 const root = join(import.meta.dirname, '../..');
-const actionPath = join(root, '.github/actions/validate');
-const action = parse(readFileSync(join(actionPath, 'action.yml'), 'utf8')) as {
-  readonly runs: { readonly steps: readonly { readonly name: string; readonly run: string; readonly env?: Record<string, string> }[] };
-};
 let directory: string;
 let checkout: string;
 
@@ -46,29 +42,9 @@ function git(...args: readonly string[]): void {
   assert.equal(status, 0, stderr);
 }
 
-/** One step, in the checkout, under bash as GitHub starts it. */
-function step(
-  name: string,
-  environment: Readonly<Record<string, string>> = {},
-): { readonly code: number | null; readonly out: string; readonly err: string } {
-  const found = action.runs.steps.find((one) => one.name === name);
-  assert.ok(found !== undefined);
-  const { status, stdout, stderr } = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', found.run], {
-    cwd: checkout,
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}`,
-      GITHUB_ACTION_PATH: actionPath,
-      GITHUB_STEP_SUMMARY: join(directory, 'summary.md'),
-      GITHUB_OUTPUT: join(directory, 'output'),
-      RUNNER_TEMP: directory,
-      BASE: 'main',
-      COMMENTS: join(directory, 'comments'),
-      ...environment,
-    },
-  });
-  return { code: status, out: stdout, err: stderr };
+function step(name: string, more: Readonly<Record<string, string>> = {}): StepResult {
+  const environment = { PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}`, COMMENTS: join(directory, 'comments'), ...more };
+  return runActionStep(name, checkout, directory, environment);
 }
 
 function edit(change: (text: string) => string): void {

@@ -92,7 +92,11 @@ function withGithub(command: Command): Command {
       new Option('--github-token-file <file>', 'work at GitHub by a token, in the place of an app').env('ACTUATOR_GITHUB_TOKEN_FILE'),
     )
     .addOption(new Option('--github-url <url>', 'API of GitHub; by the address of --repo where left out').env('ACTUATOR_GITHUB_URL'))
-    .option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy');
+    .addOption(
+      new Option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy').env(
+        'ACTUATOR_GITHUB_REPOSITORY',
+      ),
+    );
 }
 
 function githubFlags(flags: Flags): GithubFlags {
