@@ -6,12 +6,14 @@ import { parseArgs } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { renderService, type ServiceStatus } from '../cli/status-text.ts';
 import { startLoad, type Load } from './load.ts';
-import { allEvents, events, rollbackFigures, status, untilEnded } from './story.ts';
+import { approveRevert, bring, showGithub, type Brought } from './changes.ts';
+import { allEvents, approversOf, events, rollbackFigures, status, untilEnded } from './story.ts';
 import { createWorld, pause, type World } from './world.ts';
 
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    github: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     dir: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -38,10 +40,18 @@ metrics:
   collection_interval_seconds: 1
 `;
 
-const usage = `npm run demo -- [--json] [--keep] [--dir DIR]
-  --json   print one JSON object as the last line
-  --keep   leave everything running and say where, until Ctrl-C
-  --dir    keep the remote, the clone and the data directory there
+/** Beside them: who may approve, which Ada does not, since it is her change. */
+const approvals = `versioning: { require_approver: true, approval_roles: [sre] }
+people:
+  - { name: Ada, emails: [ada@example.com], logins: [ada], roles: [sre] }
+  - { name: Bob, emails: [bob@example.com], logins: [bob], roles: [sre] }
+`;
+
+const usage = `npm run demo -- [--json] [--github] [--keep] [--dir DIR]
+  --json     print one JSON object as the last line
+  --github   by pull requests: a stand-in for GitHub, reviews, statuses, a protected main
+  --keep     leave everything running and say where, until Ctrl-C
+  --dir      keep the remote, the clone and the data directory there
 `;
 
 const toStderr = flags.json;
@@ -83,27 +93,44 @@ function startView(world: World): () => Promise<void> {
 async function tellStory(world: World, load: Load): Promise<object> {
   await pause(1500);
   say('\n== A good change: support-chat, temperature 0.7 -> 0.5');
-  const goodCommit = await world.commit('support-chat: cooler answers', {
-    'services/support-chat/config.yaml': (text) => text.replace('temperature: 0.7', 'temperature: 0.5'),
+  const brought = await bring(world, say, {
+    branch: 'cooler-answers',
+    message: 'support-chat: cooler answers',
+    edits: { 'services/support-chat/config.yaml': (text) => text.replace('temperature: 0.7', 'temperature: 0.5') },
   });
-  const good = await untilEnded(world, service, goodCommit, 90_000);
+  const good = await untilEnded(world, service, brought.commit, 90_000);
+  const approvedBy = await approversOf(world, good.id);
   const steps = (await allEvents(world)).flatMap((row) =>
-    row.event.type === 'revision-seen' && row.event.revision.commit === goodCommit ? row.event.plan.steps : [],
+    row.event.type === 'revision-seen' && row.event.revision.commit === brought.commit ? row.event.plan.steps : [],
   );
 
   // The view tells the end of the first story before the second begins.
   await pause(600);
   say('\n== A bad change: support-chat to gpt-next, which fails 30 % of its requests');
   world.provider.set('gpt-next', { errorRate: 0.3 });
-  const badCommit = await world.commit('support-chat: try gpt-next', {
-    'services/support-chat/config.yaml': (text) =>
-      text.replace('  model: gpt-4-turbo', '  model: gpt-next').replace('default_model: gpt-4-turbo', 'default_model: gpt-next'),
+  const worse = await bring(world, say, {
+    branch: 'try-gpt-next',
+    message: 'support-chat: try gpt-next',
+    edits: {
+      'services/support-chat/config.yaml': (text) =>
+        text.replace('  model: gpt-4-turbo', '  model: gpt-next').replace('default_model: gpt-4-turbo', 'default_model: gpt-next'),
+    },
   });
-  const bad = await untilEnded(world, service, badCommit, 60_000);
+  await untilEnded(world, service, worse.commit, 60_000);
+  const revertPull = await approveRevert(world, say, service, [brought.pullRequest, worse.pullRequest]);
+  // With the revert commit, which may have come by a pull request.
+  const bad = await untilEnded(world, service, worse.commit, 60_000);
   const figures = bad.phase === 'rolled-back' ? rollbackFigures(await allEvents(world), bad.id) : null;
   await load.stop();
+  if (world.github !== null) await showGithub(world.github, say, [brought, worse], `actuator/${service}`);
   return {
-    good: { deployment_id: good.id, phase: good.phase, commit: goodCommit, steps: steps.map((step) => step.weight) },
+    good: {
+      deployment_id: good.id,
+      phase: good.phase,
+      commit: brought.commit,
+      steps: steps.map((step) => step.weight),
+      ...pullRequestOf(brought, approvedBy),
+    },
     bad: {
       deployment_id: bad.id,
       phase: bad.phase,
@@ -114,8 +141,14 @@ async function tellStory(world: World, load: Load): Promise<object> {
       breach_to_stable_ms: figures?.breachToStableMs ?? null,
       breach_to_revert_pushed_ms: figures?.breachToRevertPushedMs ?? null,
       revert_commit: bad.revert_commit,
+      ...pullRequestOf(worse, await approversOf(world, bad.id)),
     },
+    ...(world.github === null ? {} : { ...pullRequestOf(worse, await approversOf(world, bad.id)), revert_pull_request: revertPull }),
   };
+}
+
+function pullRequestOf({ pullRequest }: Brought, approvedBy: readonly string[]): object {
+  return pullRequest === null ? {} : { pull_request: pullRequest, approved_by: approvedBy };
 }
 
 /** The record, as anybody with git sees it. */
@@ -178,7 +211,13 @@ async function main(): Promise<number> {
   }
   const kept = flags.dir !== undefined;
   const directory = flags.dir === undefined ? await mkdtemp(join(tmpdir(), 'actuator-demo-')) : resolve(flags.dir);
-  const world = await createWorld({ directory, seed: 7, settings, pollInterval: '1s' });
+  const world = await createWorld({
+    directory,
+    seed: 7,
+    settings: flags.github ? settings + approvals : settings,
+    pollInterval: '1s',
+    ...(flags.github ? { github: { approvals: 1 } } : {}),
+  });
   for (const model of ['gpt-4-turbo', 'gpt-next']) world.provider.set(model, { errorRate: 0.005 });
   say('Starting a forge, a provider, a control plane and a gateway on loopback ...');
   await world.startControlPlane();

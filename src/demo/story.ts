@@ -69,6 +69,14 @@ export async function untilEnded(
   }
 }
 
+/** Who has approved a deployment, by its reviews. */
+export async function approversOf(world: World, deploymentId: string): Promise<readonly string[]> {
+  const found = (await allEvents(world)).flatMap(({ event }) =>
+    event.type === 'origin-found' && event.deploymentId === deploymentId ? event.reviews.map(({ approver }) => approver) : [],
+  );
+  return [...new Set(found)];
+}
+
 export interface RollbackFigures {
   readonly detectedBy: string;
   readonly canaryRequests: number;
@@ -83,7 +91,10 @@ export function rollbackFigures(rows: readonly EventRow[], deploymentId: string)
   const { judgement, arrivedAt }: { judgement: Judgement; arrivedAt: number } = breach.event;
   const later = rows.filter((row) => row.position > breach.position && row.service === breach.service);
   const applied = later.find((row) => row.event.type === 'applied');
-  const reverted = later.find((row) => row.event.type === 'revert-settled');
+  // Where the branch is protected: the pull request that takes its place.
+  const reverted = later.find(
+    ({ event }) => event.type === 'revert-proposed' || (event.type === 'revert-settled' && event.outcome.kind === 'committed'),
+  );
   return {
     detectedBy: judgement.detected_by ?? 'unknown',
     canaryRequests: judgement.canary.requests,

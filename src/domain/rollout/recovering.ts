@@ -56,15 +56,22 @@ export function cutRecoveryShort(state: ServiceState, active: Deployment, now: I
 }
 
 function endRollback(state: ServiceState, active: Deployment, { reason, revert }: Returned, more: string, now: Instant): Transition {
-  return finish(state, active, { phase: 'rolled-back', reason: reason + mainSays(revert) + more, revertCommit: commitOf(revert) }, now);
+  return finish(
+    state,
+    active,
+    { phase: 'rolled-back', reason: reason + mainSays(revert, state.unreverted) + more, revertCommit: commitOf(revert) },
+    now,
+  );
 }
 
 function commitOf(revert: RevertProgress): string | null {
   return revert.kind === 'committed' ? revert.commit : null;
 }
 
-function mainSays(revert: RevertProgress): string {
+function mainSays(revert: RevertProgress, unreverted: ServiceState['unreverted']): string {
   if (revert.kind === 'pending') return '; its revert is still on its way to main';
+  if (revert.kind === 'blocked' && unreverted?.pullRequest != null)
+    return `; pull request #${unreverted.pullRequest.number} takes it back on main, until then the content stays in quarantine`;
   if (revert.kind === 'blocked') return `; main could not be reverted (${revert.message}), the content stays in quarantine`;
   return revert.kind === 'not-needed' ? '; main had moved on already' : '';
 }

@@ -37,10 +37,18 @@ export function proposed(state: ServiceState, event: Extract<ServiceEvent, { typ
 
 /** The branch holds something else by now. Where that is what was to be restored, the revert has come. */
 export function settleUnreverted(state: ServiceState, commit: string, digest: string | null): ServiceState {
-  const { unreverted, last } = state;
+  const { unreverted } = state;
   if (unreverted === null || isAskedForBy(unreverted.bad, digest)) return state;
-  const isRevert = isAskedForBy(unreverted.restore, digest) && last?.id === unreverted.deploymentId && last.revertCommit === null;
-  return { ...state, unreverted: null, last: isRevert ? { ...last, revertCommit: commit } : last };
+  const settled = { ...state, unreverted: null };
+  return isAskedForBy(unreverted.restore, digest) ? withRevert(settled, unreverted.deploymentId, commit) : settled;
+}
+
+/** Of the deployment while recovery is watched, or after its end. */
+function withRevert(state: ServiceState, deploymentId: string, commit: string): ServiceState {
+  const { active, last } = state;
+  if (active?.id === deploymentId && active.phase.name === 'recovering')
+    return { ...state, active: { ...active, phase: { ...active.phase, revert: { kind: 'committed', commit } } } };
+  return last?.id === deploymentId && last.revertCommit === null ? { ...state, last: { ...last, revertCommit: commit } } : state;
 }
 
 export function describePullRequest({ number, url }: PullRequestRef): string {
