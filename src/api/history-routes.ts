@@ -1,7 +1,7 @@
 /** What was, and what needs a person. */
 import type { FastifyInstance } from 'fastify';
 import { writtenMinutesToMs, type Instant } from '../base/time.ts';
-import { findIssues, pendingDeployments, safetyOf } from '../app/queries/attention.ts';
+import { findIssues, openPullRequests, pendingDeployments, safetyOf } from '../app/queries/attention.ts';
 import { deploymentDiff, deploymentLog, listEnded, listRollbacks, rollbackDetails, type HistoryDeps } from '../app/queries/history.ts';
 import { sendProblems, sendResult, type ApiDeps } from './routing.ts';
 
@@ -35,7 +35,10 @@ export function addHistoryRoutes(api: FastifyInstance, deps: ApiDeps): void {
     if (state?.active == null) return sendProblems(reply, 404, [{ code: 'not-found', message: `${request.params.id} is not under way.` }]);
     return { checks: await safetyOf(deps.controlPlane, deps.store, state.service, state.active) };
   });
-  api.get(`${base}/approvals`, role, () => Promise.resolve({ pending: pendingDeployments(deps.controlPlane) }));
+  api.get(`${base}/approvals`, role, async () => ({
+    pending: pendingDeployments(deps.controlPlane),
+    ...(await openPullRequests(deps.deploy.codeHost)),
+  }));
   api.get(`${base}/issues`, role, () => Promise.resolve({ issues: findIssues(deps.controlPlane, deps.clock.now()) }));
 }
 

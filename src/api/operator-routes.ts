@@ -4,6 +4,7 @@ import { sha256Hex } from '../base/hash.ts';
 import { toIso } from '../base/time.ts';
 import { deploy } from '../app/commands/deploy.ts';
 import { approve, turnDown } from '../app/commands/approvals.ts';
+import { reviewPullRequest } from '../app/commands/pull-request-approvals.ts';
 import { operate } from '../app/commands/operate.ts';
 import { orders, type OrderName } from '../app/commands/orders.ts';
 import { rollBackDeployment } from '../app/commands/roll-back.ts';
@@ -18,6 +19,7 @@ export function addOperatorRoutes(api: FastifyInstance, deps: ApiDeps): void {
   addQueries(api, deps);
   addRecords(api, deps);
   addCommands(api, deps);
+  addApprovals(api, deps);
 }
 
 function views(deps: ApiDeps): ServiceView[] {
@@ -145,16 +147,6 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
     // Shown once: the store keeps its hash.
     return reply.code(201).send({ ...body, key });
   });
-  for (const [name, order] of [
-    ['approve', approve],
-    ['reject', turnDown],
-  ] as const) {
-    api.post(`${base}/${name}`, { config: { role: 'approver' } }, async (request, reply) => {
-      const body = await checkedBody(deps, 'approval-request', request, reply);
-      if (body === undefined) return;
-      return sendResult(reply, await order({ engine, clock: deps.clock, people: deps.controlPlane.people }, body, actorOf(request)), 200);
-    });
-  }
   api.post<{ Querystring: { accept?: string } }>(`${base}/resync`, { config: { role: 'admin' } }, async (request, reply) => {
     const commit = request.query.accept ?? '';
     if (!/^[0-9a-f]{40}$/.test(commit))
@@ -166,4 +158,26 @@ function addCommands(api: FastifyInstance, deps: ApiDeps): void {
     deps.controlPlane.poll();
     return reply.code(202).send({ accepted: commit });
   });
+}
+
+function addApprovals(api: FastifyInstance, deps: ApiDeps): void {
+  const { engine } = deps.controlPlane;
+  for (const [name, order] of [
+    ['approve', approve],
+    ['reject', turnDown],
+  ] as const) {
+    api.post(`${base}/${name}`, { config: { role: 'approver' } }, async (request, reply) => {
+      const body = await checkedBody(deps, 'approval-request', request, reply);
+      if (body === undefined) return;
+      const approving = { engine, clock: deps.clock, people: deps.controlPlane.people };
+      const { pull_request: number } = body;
+      if (number === undefined) return sendResult(reply, await order(approving, body, actorOf(request)), 200);
+      const { codeHost, read } = deps.deploy;
+      const verdict = name === 'approve' ? 'approved' : 'changes-requested';
+      const reviewing = { ...approving, codeHost, read, store: deps.store };
+      const reviewed = await reviewPullRequest(reviewing, { ...body, pull_request: number }, actorOf(request), verdict);
+      if (reviewed.ok) deps.controlPlane.hinted();
+      return sendResult(reply, reviewed, 200);
+    });
+  }
 }

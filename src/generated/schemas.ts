@@ -76,6 +76,12 @@ export const schemas: Readonly<Record<string, object>> = {
         pattern: '^sha256:[0-9a-f]{64}$',
         description: 'approve: what was reviewed; refused when something else waits by now.',
       },
+      pull_request: {
+        type: 'integer',
+        minimum: 1,
+        description:
+          'Number of an open pull request, in the place of a deployment: what its head holds is approved, and a review says so there.',
+      },
     },
   },
   assignment: {

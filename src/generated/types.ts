@@ -185,6 +185,10 @@ export interface ApprovalRequest {
    * approve: what was reviewed; refused when something else waits by now.
    */
   digest?: string;
+  /**
+   * Number of an open pull request, in the place of a deployment: what its head holds is approved, and a review says so there.
+   */
+  pull_request?: number;
 }
 /**
  * What a gateway must serve for one service. Of two assignments the one with the higher (term, generation) holds.

@@ -8,6 +8,7 @@ import type { Instant } from '../base/time.ts';
 export interface PullRequest {
   readonly number: number;
   readonly url: string;
+  readonly title: string;
   readonly state: 'open' | 'merged' | 'closed';
   /** Branch that it is for. */
   readonly base: string;
@@ -78,7 +79,11 @@ export interface CodeHost {
   pullRequestsOf(commit: string): Promise<readonly PullRequest[]>;
   /** Null: there is none. */
   pullRequest(number: number): Promise<PullRequest | null>;
-  /** In the order in which they were left. */
+  /** Open ones for our branch. */
+  openPullRequests(): Promise<readonly PullRequest[]>;
+  /** Paths that a pull request changes. */
+  changedFiles(number: number): Promise<readonly string[]>;
+  /** In the order in which they were left; without ours, which say what somebody told us. */
   reviews(number: number): Promise<readonly Review[]>;
   /** Logins of who made the commits of a pull request. */
   committers(number: number): Promise<readonly string[]>;

@@ -1,6 +1,9 @@
 /** Reviews of pull requests as approvals, with real Git and the stand-in for GitHub. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { readDocument } from '../../src/adapters/documents/reader.ts';
+import { reviewPullRequest, type PullRequestApprovalDeps } from '../../src/app/commands/pull-request-approvals.ts';
+import { openPullRequests } from '../../src/app/queries/attention.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
@@ -167,6 +170,65 @@ describe('a review does not approve', () => {
     await w.review(number, 'mallory');
     await w.merge(number);
     await assertHeld(/@mallory has not the role sre/);
+  });
+});
+
+describe('an approval through the API', () => {
+  const deps = (): PullRequestApprovalDeps => ({
+    engine: w.bench.controlPlane.engine,
+    clock: w.bench.clock,
+    people: w.bench.controlPlane.people,
+    codeHost: w.world.host(),
+    store: w.store,
+    read: readDocument,
+  });
+
+  it('of an open pull request leaves a review there, and counts when the same is merged', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number, reviews } = await w.open('topic', { [file]: text(0.5) });
+    const done = await reviewPullRequest(deps(), { pull_request: number, comment: 'looks *good*' }, 'bob-key', 'approved');
+    assert.ok(done.ok);
+    assert.deepEqual([done.value.services.map(({ service }) => service), done.value.review_left], [['chat'], true]);
+    assert.deepEqual([reviews[0]?.author, reviews[0]?.state], ['actuator[bot]', 'APPROVED']);
+    assert.equal(reviews[0]?.body, '**Bob** approves this, through Actuator: looks \\*good\\*');
+    await w.merge(number, 'squash');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    assert.deepEqual(approvers(), ['Bob']);
+  });
+
+  it('does not count for what was pushed after it, nor after it was taken back', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number, reviews } = await w.open('topic', { [file]: text(0.5) });
+    assert.ok((await reviewPullRequest(deps(), { pull_request: number }, 'bob-key', 'approved')).ok);
+    w.world.branch('topic', { [file]: text(0.6) });
+    assert.ok((await reviewPullRequest(deps(), { pull_request: number }, 'bob-key', 'approved')).ok);
+    assert.ok((await reviewPullRequest(deps(), { pull_request: number, reason: 'no' }, 'bob-key', 'changes-requested')).ok);
+    assert.equal(reviews.at(-1)?.state, 'CHANGES_REQUESTED');
+    await w.merge(number);
+    await assertHeld(/1 approval\(s\) of sre/);
+  });
+
+  it('is refused of an author, of what is merged, of what is not there, and without a code host', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    const say = async (caller: string, pull: number, more: object = {}): Promise<string> => {
+      const answer = await reviewPullRequest({ ...deps(), ...more }, { pull_request: pull }, caller, 'approved');
+      return answer.ok ? 'done' : (answer.error[0]?.message ?? '');
+    };
+    assert.match(await say('Ada', number), /nobody approves a change of their own/);
+    assert.match(await say('bob-key', 9), /no pull request #9/);
+    assert.match(await say('bob-key', number, { codeHost: null }), /No code host is connected/);
+    const other = await w.open('readme', { 'README.md': 'x\n' });
+    assert.match(await say('bob-key', other.number), /changes no service/);
+    await w.merge(number);
+    assert.match(await say('bob-key', number), /is merged/);
+    assert.deepEqual(
+      (await openPullRequests(w.world.host())).pull_requests.map(({ title }) => title),
+      ['Try readme'],
+    );
+    w.github.fail({ status: 503 });
+    assert.match((await openPullRequests(w.world.host())).code_host_problem ?? '', /made to fail/);
+    w.github.fail(null);
   });
 });
 

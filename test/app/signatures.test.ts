@@ -12,11 +12,12 @@ import { base, bootControlPlane, type ControlPlaneWorld } from '../support/contr
 import { fakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { aRepository, type TestRepository } from '../support/repositories.ts';
-import { anSshKey, commitSigned, type SshKeyPair } from '../support/signing.ts';
+import { anSshKey, commitSigned, missingTools, type SshKeyPair } from '../support/signing.ts';
 
 const file = 'services/chat/config.yaml';
 const text = (temperature: number): string => `llm:\n  model: m\n  parameters: { temperature: ${temperature}, max_tokens: 100 }\n`;
 
+const lacks = missingTools('ssh-keygen');
 let remote: TestRepository;
 let bench: ControlPlaneWorld<ConfigurationRepository>;
 let ada: SshKeyPair;
@@ -36,6 +37,7 @@ const refusal = (): string => bench.state('chat').rejection?.problems[0]?.messag
 const isTried = (commit: string): boolean => bench.state('chat').active?.revision.commit === commit;
 
 beforeEach(async () => {
+  if (lacks !== false) return;
   remote = await aRepository();
   [ada, bob] = [anSshKey(remote.directory, 'ada'), anSshKey(remote.directory, 'bob')];
   strict = `${base['actuator.yaml']}people:
@@ -55,12 +57,13 @@ signatures:
 });
 
 afterEach(async () => {
+  if (lacks !== false) return;
   await bench.controlPlane.stop();
   await bench.store.close();
   await remote.close();
 });
 
-describe('a change of a service', () => {
+describe('a change of a service', { skip: lacks }, () => {
   it('is tried when somebody signed it who may', async () => {
     const commit = commitSigned(remote, { [file]: text(0.5) }, ada);
     await look();
@@ -143,7 +146,7 @@ function commitOfHost(content: string): string {
   return remote.git('rev-parse', 'HEAD').trim();
 }
 
-describe('a change of settings', () => {
+describe('a change of settings', { skip: lacks }, () => {
   const loose = (): string => strict.slice(0, strict.indexOf('signatures:'));
 
   it('that is not signed leaves those in force that were, so that it can loosen nothing', async () => {

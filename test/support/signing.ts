@@ -1,8 +1,14 @@
 /** Keys that sign commits in a clone, by the tools that people use. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestRepository } from './repositories.ts';
+
+/** For `skip`: false when all of them are on this machine. */
+export function missingTools(...names: readonly string[]): string | false {
+  const missing = names.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
+  return missing.length === 0 ? false : `${missing.join(' and ')} not installed`;
+}
 
 export interface SshKeyPair {
   readonly file: string;

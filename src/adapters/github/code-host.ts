@@ -4,7 +4,7 @@ import { createAsking } from './asking.ts';
 import type { GithubClient } from './client.ts';
 import { isStatus } from './failures.ts';
 import { openPullRequest } from './pull-requests.ts';
-import { createReading, createRights, readPullRequest } from './reading.ts';
+import { createPullRequests, createReading, createRights, readPullRequest } from './reading.ts';
 import { createComments, createDeployments, createStatuses } from './reporting.ts';
 
 export interface GithubHostOptions {
@@ -33,6 +33,7 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
 
   return {
     ...createReading(asking),
+    ...createPullRequests(asking, options.branch),
     ...createRights(asking),
     ...createStatuses(asking),
     ...createDeployments(asking),

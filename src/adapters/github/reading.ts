@@ -3,7 +3,8 @@ import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
 import type { Asking } from './asking.ts';
 import { isStatus } from './failures.ts';
 
-type Reading = Pick<CodeHost, 'pullRequestsOf' | 'pullRequest' | 'reviews' | 'committers' | 'fileAt' | 'verification'>;
+type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'verification'>;
+type PullRequests = Pick<CodeHost, 'pullRequest' | 'openPullRequests' | 'changedFiles' | 'reviews' | 'committers'>;
 
 export function createReading({ at, ask, askFor }: Asking): Reading {
   return {
@@ -23,23 +24,6 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
       });
       return list.map(readPullRequest);
     },
-    async pullRequest(number) {
-      const found = await askFor(`pull request #${number}`, (octokit) => octokit.rest.pulls.get({ ...at, pull_number: number }));
-      return found === null ? null : readPullRequest(found.data);
-    },
-    async reviews(number) {
-      const list = await ask(`reviews of #${number}`, (octokit) =>
-        octokit.paginate(octokit.rest.pulls.listReviews, { ...at, pull_number: number, per_page: 100 }),
-      );
-      return list.flatMap(readReview);
-    },
-    async committers(number) {
-      const list = await ask(`commits of #${number}`, (octokit) =>
-        octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
-      );
-      const logins = list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]);
-      return [...new Set(logins.filter((login) => login !== null && login !== 'web-flow'))] as string[];
-    },
     async fileAt(commit, path) {
       const found = await askFor(`${path} at ${commit.slice(0, 12)}`, (octokit) =>
         octokit.rest.repos.getContent({ ...at, path, ref: commit }),
@@ -52,6 +36,41 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
       const { verified = false, reason = 'unknown' } = found.data.commit.verification ?? {};
       return { isVerified: verified, reason };
+    },
+  };
+}
+
+export function createPullRequests({ at, ask, askFor, login }: Asking, branch: string): PullRequests {
+  return {
+    async pullRequest(number) {
+      const found = await askFor(`pull request #${number}`, (octokit) => octokit.rest.pulls.get({ ...at, pull_number: number }));
+      return found === null ? null : readPullRequest(found.data);
+    },
+    async openPullRequests() {
+      const list = await ask('open pull requests', (octokit) =>
+        octokit.paginate(octokit.rest.pulls.list, { ...at, base: branch, state: 'open', per_page: 100 }),
+      );
+      return list.map(readPullRequest);
+    },
+    async changedFiles(number) {
+      const list = await ask(`files of #${number}`, (octokit) =>
+        octokit.paginate(octokit.rest.pulls.listFiles, { ...at, pull_number: number, per_page: 100 }),
+      );
+      return list.flatMap(({ filename, previous_filename: before }) => [filename, ...(before === undefined ? [] : [before])]);
+    },
+    async reviews(number) {
+      const list = await ask(`reviews of #${number}`, (octokit) =>
+        octokit.paginate(octokit.rest.pulls.listReviews, { ...at, pull_number: number, per_page: 100 }),
+      );
+      const own = await login();
+      return list.filter(({ user }) => user?.login !== own).flatMap(readReview);
+    },
+    async committers(number) {
+      const list = await ask(`commits of #${number}`, (octokit) =>
+        octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
+      );
+      const logins = list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]);
+      return [...new Set(logins.filter((login) => login !== null && login !== 'web-flow'))] as string[];
     },
   };
 }
@@ -78,6 +97,7 @@ export function createRights({ at, askFor }: Asking): Pick<CodeHost, 'mayWrite' 
 interface PullRequestData {
   readonly number: number;
   readonly html_url: string;
+  readonly title: string;
   readonly state: string;
   readonly merged_at: string | null;
   readonly base: { readonly ref: string };
@@ -85,9 +105,18 @@ interface PullRequestData {
   readonly user: { readonly login: string } | null;
 }
 
-export function readPullRequest({ number, html_url: url, state, merged_at: mergedAt, base, head, user }: PullRequestData): PullRequest {
+export function readPullRequest({
+  number,
+  html_url: url,
+  title,
+  state,
+  merged_at: mergedAt,
+  base,
+  head,
+  user,
+}: PullRequestData): PullRequest {
   const own = mergedAt !== null ? 'merged' : state === 'open' ? 'open' : 'closed';
-  return { number, url, state: own, base: base.ref, branch: head.ref, head: head.sha, author: user?.login ?? 'ghost' };
+  return { number, url, title, state: own, base: base.ref, branch: head.ref, head: head.sha, author: user?.login ?? 'ghost' };
 }
 
 const verdicts: Readonly<Record<string, Review['verdict']>> = {

@@ -1,13 +1,12 @@
 /** Where pending deployments come from: the pull request of their commit, and the reviews there that count. */
-import { LRUMap } from '../../base/lru.ts';
 import type { Instant } from '../../base/time.ts';
-import { digestOf } from '../../domain/config/digest.ts';
 import type { Approval, Deployment, Origin, ServiceState } from '../../domain/rollout/state.ts';
 import { isSamePerson, loginIdentity, namesOf, personOf, type Gates } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
-import { decidedTests } from '../reconcile/decided-tests.ts';
 import { requesterKey } from '../reconcile/reconciler.ts';
-import { pullRequesterKey, type CodeHostDeps } from './parts.ts';
+import { createHeadDigests, type HeadDigests } from './head-digests.ts';
+import { authorsOf, givenHere } from './pull-request.ts';
+import type { CodeHostDeps } from './parts.ts';
 
 export interface Origins {
   /** Looks at each pending deployment that is due; `all`: at every one, since somebody said that a review was left. */
@@ -47,27 +46,58 @@ export function createOrigins(deps: CodeHostDeps): Origins {
 async function traceOne(deps: CodeHostDeps, digests: HeadDigests, state: ServiceState, active: Deployment): Promise<void> {
   const found = await findOrigin(deps, active);
   if (found === null) return;
-  const people = deps.settings().people;
-  const authors = [...found.authors];
-  const known = [...namesOf(active.author), ...authors];
+  const { people } = deps.settings();
+  const known = [...namesOf(active.author), ...found.authors];
   const isAuthor = (identity: string): boolean => known.some((name) => isSamePerson(people, name, identity));
   const given = active.approvals.filter(({ review }) => review !== true);
+  const withdrawn = given.map(({ approver }) => approver).filter(isAuthor);
+  const candidates = [...(await reviewsOf(deps, digests, state, active, found)), ...(await toldUs(deps, state, active))];
   const reviews: Approval[] = [];
   const notes: string[] = [];
-  for (const [pull, review] of found.reviews) {
-    const identity = loginIdentity(review.reviewer.login);
-    const approver = personOf(people, identity)?.name ?? identity;
-    const refusal = isAuthor(identity)
-      ? `${identity} has a hand in it`
-      : await refusalOf(deps, digests, state, active, review).then((because) => because && `${identity} ${because}`);
-    const isKnown = [...given, ...reviews].some((one) => isSamePerson(people, one.approver, approver));
-    if (refusal !== null) notes.push(refusal);
-    else if (!isKnown) reviews.push({ approver, comment: `review of #${pull.number}`, at: review.at, review: true });
+  for (const { refusal, ...approval } of candidates) {
+    const isKnown = [...given, ...reviews].some(({ approver }) => isSamePerson(people, approver, approval.approver));
+    if (isAuthor(approval.identity)) notes.push(`${approval.identity} has a hand in it`);
+    else if (refusal !== null) notes.push(`${approval.identity} ${refusal}`);
+    else if (!isKnown) reviews.push({ approver: approval.approver, comment: approval.comment, at: approval.at, review: true });
   }
-  const withdrawn = given.map(({ approver }) => approver).filter(isAuthor);
   const origin: Origin = found.pull === null ? { kind: 'push' } : { kind: 'pull-request', ...found.pull, notes };
-  const event = { type: 'origin-found', deploymentId: active.id, origin, authors, withdrawn, reviews, refusal: found.refusal } as const;
+  const { authors, refusal } = found;
+  const event = { type: 'origin-found', deploymentId: active.id, origin, authors, withdrawn, reviews, refusal } as const;
   await deps.engine.dispatch(state.service, event, 'actuator');
+}
+
+interface Candidate extends Approval {
+  /** As it was given. */
+  readonly identity: string;
+  /** Why it does not count; null: it does. */
+  readonly refusal: string | null;
+}
+
+async function reviewsOf(
+  deps: CodeHostDeps,
+  digests: HeadDigests,
+  state: ServiceState,
+  active: Deployment,
+  { reviews }: Found,
+): Promise<readonly Candidate[]> {
+  const found: Candidate[] = [];
+  for (const [pull, review] of reviews) {
+    const identity = loginIdentity(review.reviewer.login);
+    const approver = personOf(deps.settings().people, identity)?.name ?? identity;
+    const refusal = await refusalOf(deps, digests, state, active, review);
+    found.push({ identity, approver, comment: `review of #${pull.number}`, at: review.at, refusal });
+  }
+  return found;
+}
+
+/** Through the API, while the pull request was open. */
+async function toldUs({ store }: CodeHostDeps, { service }: ServiceState, { revision, plan }: Deployment): Promise<readonly Candidate[]> {
+  const { roles, approvers } = plan.gates;
+  const given = await givenHere(store, service, revision.digest);
+  return given.map((one) => {
+    const hasRight = roles.length === 0 || personOf(approvers, one.approver) !== null;
+    return { ...one, identity: one.approver, refusal: hasRight ? null : `has not the role ${roles.join(' or ')}` };
+  });
 }
 
 interface Found {
@@ -103,21 +133,14 @@ async function findOrigin(deps: CodeHostDeps, { revision, createdAt, plan }: Dep
 }
 
 async function readMerged(
-  { host, store }: CodeHostDeps,
+  deps: CodeHostDeps,
   pull: PullRequest,
 ): Promise<{ readonly authors: readonly string[]; readonly reviews: Found['reviews'] }> {
-  const [reviews, committers, requester] = await Promise.all([
-    host.reviews(pull.number),
-    host.committers(pull.number),
-    store.get(pullRequesterKey(pull.number)),
-  ]);
+  const [reviews, authors] = await Promise.all([deps.host.reviews(pull.number), authorsOf(deps, pull)]);
   const newest = new Map<string, Review>();
   // A comment takes nothing back.
   for (const review of reviews) if (review.verdict !== 'commented') newest.set(review.reviewer.login, review);
-  return {
-    authors: [...[pull.author, ...committers].map(loginIdentity), ...(requester === null ? [] : [requester])],
-    reviews: [...newest.values()].filter(({ verdict }) => verdict === 'approved').map((review) => [pull, review]),
-  };
+  return { authors, reviews: [...newest.values()].filter(({ verdict }) => verdict === 'approved').map((review) => [pull, review]) };
 }
 
 /** Why an approving review does not count; null: it does. */
@@ -144,31 +167,4 @@ async function hasRole({ host }: CodeHostDeps, { approvers, owners, teams }: Gat
   if (personOf(approvers, loginIdentity(login)) !== null || owners.includes(login.toLowerCase())) return true;
   for (const team of teams) if (await host.isMember(team, login)) return true;
   return false;
-}
-
-interface HeadDigests {
-  /** What the service's file means at a commit: itself, and the arm that has won the test in it. Empty: nothing that could be served. */
-  of(state: ServiceState, commit: string): Promise<readonly string[]>;
-}
-
-/** A commit that was merged by a squash is in no branch of ours, so its files are asked of the host. */
-function createHeadDigests({ host, read, store }: CodeHostDeps): HeadDigests {
-  const known = new LRUMap<string, readonly string[]>(500);
-  async function compute({ service, decided }: ServiceState, commit: string): Promise<readonly string[]> {
-    const path = `services/${service}/config.yaml`;
-    const [text, models] = await Promise.all([host.fileAt(commit, path), host.fileAt(commit, 'models.yaml')]);
-    const config = text === null ? null : read('llm-config', text, path);
-    const catalogue = models === null ? null : read('models', models, 'models.yaml');
-    if (config?.ok !== true || catalogue?.ok !== true) return [];
-    const won = (await decidedTests(store, service, decided)).wonIn(config.value.value);
-    return [config.value.value, ...(won === null ? [] : [won.config])].map((meant) => digestOf(meant, catalogue.value.value));
-  }
-  return {
-    async of(state, commit) {
-      const key = `${state.service} ${commit} ${state.decided.length}`;
-      const found = known.get(key) ?? (await compute(state, commit));
-      known.set(key, found);
-      return found;
-    },
-  };
 }

@@ -41,7 +41,7 @@ export async function turnDown(deps: ApprovalDeps, request: ApprovalRequest, cal
 }
 
 /** Who somebody says to be must be who the key says. */
-function identityProblem(people: readonly Person[], claimed: string | undefined, caller: string): Problem | null {
+export function identityProblem(people: readonly Person[], claimed: string | undefined, caller: string): Problem | null {
   if (claimed === undefined || isSamePerson(people, claimed, caller)) return null;
   return {
     code: 'forbidden',

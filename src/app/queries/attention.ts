@@ -1,10 +1,12 @@
 /** What needs a person: approvals that are waited for, and everything that is not as it should be. */
+import { messageOf } from '../../base/failures.ts';
 import { formatProblem } from '../../base/problem.ts';
 import { formatDuration, toIso, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
 import { checkSafety, type SafetyFinding } from '../../domain/safety/checks.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import { approvalsNeeded, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import type { CodeHost } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 
@@ -39,6 +41,26 @@ export function pendingDeployments({ engine, gatekeeping }: ControlPlane): reado
     .flatMap((state) =>
       state.active?.phase.name === 'pending' ? [viewPending(state.service, state.active, gatekeeping.waitsFor(state))] : [],
     );
+}
+
+export interface PullRequestView {
+  readonly number: number;
+  readonly title: string;
+  readonly author: string;
+  readonly url: string;
+}
+
+/** Those that are not merged yet. The rest is shown also when the host does not answer. */
+export async function openPullRequests(
+  host: CodeHost | null,
+): Promise<{ readonly pull_requests: readonly PullRequestView[]; readonly code_host_problem: string | null }> {
+  if (host === null) return { pull_requests: [], code_host_problem: null };
+  try {
+    const open = await host.openPullRequests();
+    return { pull_requests: open.map(({ number, title, author, url }) => ({ number, title, author, url })), code_host_problem: null };
+  } catch (thrown) {
+    return { pull_requests: [], code_host_problem: messageOf(thrown) };
+  }
 }
 
 function viewPending(service: string, active: Deployment, waitsFor: readonly string[]): PendingView {

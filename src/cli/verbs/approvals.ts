@@ -1,5 +1,6 @@
 /** Who waits for whom: pending-approvals, review, safety-check, approve, reject. */
 import type { Command } from 'commander';
+import { oneLine } from '../../base/text.ts';
 import { formatDuration } from '../../base/time.ts';
 import type { ApprovalRequest } from '../../generated/types.ts';
 import { accepted, connect, withApi } from '../api-options.ts';
@@ -10,6 +11,19 @@ import { nameOf, targetOf, withTarget, type Ordered, type TargetFlags } from './
 interface Flags extends TargetFlags {
   readonly approver?: string;
   readonly comment?: string;
+  readonly pullRequest?: number;
+}
+
+interface Waiting {
+  readonly pending: readonly Pending[];
+  readonly pull_requests: readonly { readonly number: number; readonly title: string; readonly author: string; readonly url: string }[];
+  readonly code_host_problem: string | null;
+}
+
+interface Reviewed {
+  readonly pull_request: number;
+  readonly services: readonly { readonly service: string; readonly digest: string }[];
+  readonly review_left: boolean;
 }
 
 interface Pending {
@@ -36,14 +50,14 @@ interface Check {
 const base = '/api/v1/actuator';
 
 export function addApprovals(program: Command, context: CliContext): void {
-  withApi(withOutput(program.command('pending-approvals').description('deployments that have not started, and what they wait for'))).action(
-    async (flags: Flags) => {
-      const { pending } = accepted<{ readonly pending: readonly Pending[] }>(
-        await (await connect(context, flags)).get(`${base}/approvals`),
-      );
-      print(context, flags.outputFormat, pending, () => (pending.length === 0 ? 'nothing waits\n' : renderPending(pending, context.now())));
-    },
-  );
+  withApi(
+    withOutput(
+      program.command('pending-approvals').description('deployments that have not started and what they wait for, and open pull requests'),
+    ),
+  ).action(async (flags: Flags) => {
+    const waiting = accepted<Waiting>(await (await connect(context, flags)).get(`${base}/approvals`));
+    print(context, flags.outputFormat, waiting.pending, () => renderWaiting(waiting, context.now()));
+  });
   withApi(
     withOutput(
       program
@@ -76,11 +90,16 @@ export function addApprovals(program: Command, context: CliContext): void {
     print(context, flags.outputFormat, checks, () => renderChecks(checks));
     if (checks.some(({ verdict }) => verdict === 'beyond')) throw new ExitError(1, '');
   });
+  addDecisions(program, context);
+}
+
+function addDecisions(program: Command, context: CliContext): void {
   for (const [name, done, description] of [
     ['approve', 'approved', 'approve a pending deployment, as somebody other than its author'],
     ['reject', 'rejected', 'turn a pending deployment down; needs --reason'],
   ] as const) {
     const command = withTarget(program.command(name).description(description));
+    command.option('--pull-request <number>', 'an open pull request, in the place of a deployment; a review is left there', numberOfPull);
     command.option('--approver <name>', 'who it is; must be the one that the API key belongs to');
     if (name === 'approve') command.option('--comment <text>', 'what the approver has to say; --reason says the same');
     command.action(async (flags: Flags) => {
@@ -88,7 +107,13 @@ export function addApprovals(program: Command, context: CliContext): void {
         ...targetOf(flags),
         ...(flags.approver === undefined ? {} : { approver: flags.approver }),
         ...(flags.comment === undefined ? {} : { comment: flags.comment }),
+        ...(flags.pullRequest === undefined ? {} : { pull_request: flags.pullRequest }),
       };
+      if (flags.pullRequest !== undefined) {
+        const reviewed = accepted<Reviewed>(await (await connect(context, flags)).post(`${base}/${name}`, request));
+        print(context, flags.outputFormat, reviewed, () => describeReviewed(reviewed, done));
+        return;
+      }
       const ordered = accepted<Ordered>(await (await connect(context, flags)).post(`${base}/${name}`, request));
       print(context, flags.outputFormat, ordered, () => `${done} ${nameOf(ordered)}\n`);
     });
@@ -107,6 +132,26 @@ function one(pending: readonly Pending[], flags: Flags): Pending {
       ? 'No such deployment waits.'
       : `Several wait; name one with --deployment-id: ${meant.map(({ deployment_id: id }) => id).join(', ')}.`,
   );
+}
+
+function numberOfPull(text: string): number {
+  const number = Number(text.replace(/^#/, ''));
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  throw new ExitError(2, `--pull-request takes a number, not "${text}".`);
+}
+
+function describeReviewed({ pull_request: number, services, review_left: isLeft }: Reviewed, done: string): string {
+  const what = services.map(({ service, digest }) => `${service} ${digest.slice(7, 19)}`).join(', ');
+  return `${done} #${number} (${what})${isLeft ? '' : '; it is ours, so the code host has it as a comment'}\n`;
+}
+
+function renderWaiting({ pending, pull_requests: pulls, code_host_problem: problem }: Waiting, now: number): string {
+  const open = pulls.map(({ number, title, author, url }) => [`#${number}`, author, oneLine(title, 80), url]);
+  return [
+    pending.length === 0 ? 'nothing waits\n' : renderPending(pending, now),
+    open.length === 0 ? '' : `\n${renderTable([['PULL REQUEST', 'AUTHOR', 'TITLE', ''], ...open])}`,
+    problem === null ? '' : `pull requests are not shown: ${problem}\n`,
+  ].join('');
 }
 
 function renderPending(pending: readonly Pending[], now: number): string {

@@ -27,6 +27,8 @@ export interface Bare {
   /** Oldest first. */
   between(base: string, head: string): Promise<readonly string[]>;
   isAncestor(one: string, other: string): Promise<boolean>;
+  /** Paths that differ between where the two parted and the second. */
+  changed(base: string, head: string): Promise<readonly string[]>;
   file(commit: string, path: string): Promise<{ readonly oid: string; readonly content: Buffer } | null>;
   /** The new tip of the branch, and what was made on the way; null: it conflicts. */
   merge(order: MergeOrder): Promise<{ readonly sha: string; readonly made: readonly string[] } | null>;
@@ -84,6 +86,7 @@ export function openBare(directory: string): Bare {
         message: message.trim(),
       };
     },
+    changed: async (base, head) => (await git(['diff', '--name-only', `${base}...${head}`])).split('\n').filter((line) => line !== ''),
     isAncestor: (one, other) =>
       git(['merge-base', '--is-ancestor', one, other]).then(
         () => true,

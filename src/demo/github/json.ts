@@ -276,3 +276,9 @@ export function contentJson(state: State, path: string, { oid, content }: { read
     content: content.toString('base64').replace(/.{60}/g, '$&\n'),
   };
 }
+
+export function changedFileJson(state: State, path: string): Json {
+  const own = `${repoUrl(state)}/contents/${path}`;
+  const counts = { additions: 1, deletions: 1, changes: 2 };
+  return { sha: null, filename: path, status: 'modified', ...counts, ...urls(own, ['blob_url', 'raw_url', 'contents_url']) };
+}

@@ -121,7 +121,13 @@ export const routes: Readonly<Record<string, Handler>> = {
     for (const pull of state.pulls) await refresh(state, pull);
     const wanted = query.get('state') ?? 'open';
     const head = query.get('head')?.split(':')[1];
-    const found = state.pulls.filter((pull) => (wanted === 'all' || pull.state === wanted) && (head === undefined || pull.branch === head));
+    const base = query.get('base');
+    const found = state.pulls.filter(
+      (pull) =>
+        (wanted === 'all' || pull.state === wanted) &&
+        (head === undefined || pull.branch === head) &&
+        (base === null || pull.base === base),
+    );
     return ok(found.map((pull) => json.pullJson(state, pull)));
   },
   [`POST ${repo}/pulls`]: openPull,
@@ -143,6 +149,9 @@ export const routes: Readonly<Record<string, Handler>> = {
     const commits = await Promise.all((await state.bare.between(pull.baseSha, pull.head)).map((sha) => state.bare.commit(sha)));
     return ok(commits.flatMap((commit) => (commit === null ? [] : [json.commitJson(state, commit)])));
   }),
+  [`GET ${repo}/pulls/{pull_number}/files`]: withPull(async ({ state }, pull) =>
+    ok((await state.bare.changed(pull.baseSha, pull.head)).map((path) => json.changedFileJson(state, path))),
+  ),
   [`GET ${repo}/pulls/{pull_number}/reviews`]: withPull(({ state }, pull) =>
     ok(pull.reviews.map((review) => json.reviewJson(state, pull, review))),
   ),

@@ -9,7 +9,7 @@ import { createSshSigner } from '../../../src/adapters/git/ssh-signer.ts';
 import { StalledError } from '../../../src/base/failures.ts';
 import type { Signature, Signer, SshKey } from '../../../src/domain/safety/signatures.ts';
 import { aRepository, type Opened, type TestRepository } from '../../support/repositories.ts';
-import { aGpgKey, anSshKey, commitSigned, type GpgKey, type SshKeyPair } from '../../support/signing.ts';
+import { aGpgKey, anSshKey, commitSigned, missingTools, type GpgKey, type SshKeyPair } from '../../support/signing.ts';
 
 let remote: TestRepository;
 let opened: Opened;
@@ -17,13 +17,16 @@ let ada: SshKeyPair;
 let eve: SshKeyPair;
 
 before(async () => {
+  if (lacks !== false) return;
   remote = await aRepository();
   ada = anSshKey(remote.directory, 'ada');
   eve = anSshKey(remote.directory, 'eve');
   opened = await remote.open();
 });
 
-after(() => remote.close());
+after(async () => {
+  if (lacks === false) await remote.close();
+});
 
 function signer(name: string, keys: { readonly ssh?: readonly Partial<SshKey>[]; readonly gpg?: readonly GpgKey[] }): Signer {
   const sshKeys = (keys.ssh ?? []).map((key) => ({ key: '', validBefore: null, revoked: false, ...key }));
@@ -40,7 +43,9 @@ async function stateOf(commit: string, ...signers: readonly Signer[]): Promise<r
   return [state, by];
 }
 
-describe('a commit', () => {
+const lacks = missingTools('ssh-keygen', 'gpg');
+
+describe('a commit', { skip: lacks }, () => {
   it('without a signature has none', async () => {
     assert.deepEqual(await stateOf(remote.commit({ a: '1' }), signer('Ada', { ssh: [{ key: ada.publicKey }] })), ['none', null]);
   });
@@ -101,7 +106,7 @@ describe('a commit', () => {
   });
 });
 
-describe('a key of ours', () => {
+describe('a key of ours', { skip: lacks }, () => {
   it('that others can read, that is none, or that is missing is refused at once', async () => {
     const file = join(remote.directory, 'open.key');
     writeFileSync(file, 'x', { mode: 0o644 });
@@ -112,7 +117,7 @@ describe('a key of ours', () => {
   });
 });
 
-it('refuses an OpenPGP key that is none', async () => {
+it('refuses an OpenPGP key that is none', { skip: lacks }, async () => {
   const broken = { ...signer('Ada', {}), gpgKeys: ['-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n'] };
   await assert.rejects(check(remote.commit({ a: '9' }), broken), StalledError);
 });

@@ -127,11 +127,16 @@ describe('pull requests', () => {
     const { number, head } = await open('topic');
     assert.equal(await host.leaveReview(number, 'approved', head, 'Bob approves'), true);
     assert.equal(await world.as('ada').leaveReview(number, 'changes-requested', head, 'not so'), false);
+    // Ours says what somebody told us, and is nobody's word for itself.
     assert.deepEqual(
-      (await host.reviews(number)).map(({ verdict, reviewer }) => [verdict, reviewer.isBot]),
+      (await host.reviews(number)).map(({ verdict, reviewer }) => [verdict, reviewer.login]),
+      [['commented', 'ada']],
+    );
+    assert.deepEqual(
+      world.github.state.pulls[0]?.reviews.map(({ author, state }) => [author, state]),
       [
-        ['approved', true],
-        ['commented', false],
+        ['actuator[bot]', 'APPROVED'],
+        ['ada', 'COMMENTED'],
       ],
     );
   });

@@ -1,0 +1,137 @@
+/** Approvals of open pull requests through the API: bound to the content of their head, and left there as a review. */
+import type { Problem } from '../../base/problem.ts';
+import { cell } from '../../base/markdown.ts';
+import { ok, refuse, type Result } from '../../base/result.ts';
+import { isSamePerson, personOf } from '../../domain/safety/gates.ts';
+import { newService } from '../../domain/rollout/state.ts';
+import type { DocumentReader } from '../../domain/config/document.ts';
+import type { ApprovalRequest } from '../../generated/types.ts';
+import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
+import type { Store } from '../../ports/store.ts';
+import { createHeadDigests } from '../code-host/head-digests.ts';
+import { authorsOf, dropGiven, keepGiven } from '../code-host/pull-request.ts';
+import { identityProblem, type ApprovalDeps } from './approvals.ts';
+
+export interface PullRequestApprovalDeps extends ApprovalDeps {
+  readonly codeHost: CodeHost | null;
+  readonly store: Store;
+  readonly read: DocumentReader;
+}
+
+export interface Reviewed {
+  readonly pull_request: number;
+  /** What was reviewed, of each service that it changes. */
+  readonly services: readonly { readonly service: string; readonly digest: string }[];
+  /** False: the host takes no review of ours on this one, and has the words as a comment. */
+  readonly review_left: boolean;
+}
+
+type Verdict = 'approved' | 'changes-requested';
+
+export async function reviewPullRequest(
+  deps: PullRequestApprovalDeps,
+  request: ApprovalRequest & { readonly pull_request: number },
+  caller: string,
+  verdict: Verdict,
+): Promise<Result<Reviewed, readonly Problem[]>> {
+  const { codeHost: host } = deps;
+  const wrong = fieldProblems(request, verdict) ?? identityProblem(deps.people(), request.approver, caller);
+  if (wrong !== null) return refuse([wrong]);
+  if (host === null) return refuse([{ code: 'not-applicable', message: 'No code host is connected, so there are no pull requests here.' }]);
+  const found = await openOne(deps, host, request.pull_request, caller, verdict);
+  if (!found.ok) return found;
+  const services = await contentOf(deps, host, found.value);
+  return services.ok ? record(deps, host, { pull: found.value, services: services.value, request, caller, verdict }) : services;
+}
+
+/** That is open, and that the caller may say something about. */
+async function openOne(
+  { people, store }: PullRequestApprovalDeps,
+  host: CodeHost,
+  number: number,
+  caller: string,
+  verdict: Verdict,
+): Promise<Result<PullRequest, readonly Problem[]>> {
+  const pull = await host.pullRequest(number);
+  if (pull === null) return refuse([{ code: 'not-found', message: `There is no pull request #${number}.` }]);
+  if (pull.state !== 'open')
+    return refuse([
+      {
+        code: 'not-applicable',
+        message: `Pull request #${number} is ${pull.state}; what waits of it is approved by its deployment (pending-approvals).`,
+      },
+    ]);
+  const authors = verdict === 'approved' ? await authorsOf({ host, store }, pull) : [];
+  if (!authors.some((author) => isSamePerson(people(), author, caller))) return ok(pull);
+  return refuse([{ code: 'forbidden', message: `${caller} has a hand in #${number}, and nobody approves a change of their own.` }]);
+}
+
+interface Review {
+  readonly pull: PullRequest;
+  readonly services: Reviewed['services'];
+  readonly request: ApprovalRequest;
+  readonly caller: string;
+  readonly verdict: Verdict;
+}
+
+/** Kept first: what the host shows is for people, and what is kept counts. */
+async function record(
+  { people, store, clock }: PullRequestApprovalDeps,
+  host: CodeHost,
+  { pull, services, request, caller, verdict }: Review,
+): Promise<Result<Reviewed, readonly Problem[]>> {
+  const approver = personOf(people(), caller)?.name ?? caller;
+  const words = request.comment ?? request.reason ?? '';
+  const comment = `on #${pull.number}, through the API${words === '' ? '' : `: ${words}`}`;
+  for (const { service, digest } of services) {
+    if (verdict === 'approved') await keepGiven(store, service, digest, { approver, comment, at: clock.now(), review: true });
+    else await dropGiven(store, service, digest, approver);
+  }
+  const said = verdict === 'approved' ? 'approves this' : 'wants this changed';
+  const body = `**${cell(approver)}** ${said}, through Actuator${words === '' ? '.' : `: ${cell(words)}`}`;
+  const left = await host.leaveReview(pull.number, verdict, pull.head, body);
+  return ok({ pull_request: pull.number, services, review_left: left });
+}
+
+function fieldProblems(request: ApprovalRequest, verdict: Verdict): Problem | null {
+  const other = (['service', 'deployment_id', 'digest'] as const).find((key) => request[key] !== undefined);
+  if (other !== undefined)
+    return { code: 'bad-request', path: `/${other}`, message: `"${other}" is about a deployment; with "pull_request" leave it out.` };
+  if (verdict === 'approved') return null;
+  if (request.comment !== undefined) return { code: 'unknown-key', path: '/comment', message: 'reject takes "reason", not "comment".' };
+  return request.reason === undefined
+    ? { code: 'missing', path: '/reason', message: 'reject needs "reason": the author wants to know.' }
+    : null;
+}
+
+/** What its head holds of each service that it changes. */
+async function contentOf(
+  deps: PullRequestApprovalDeps,
+  host: CodeHost,
+  pull: PullRequest,
+): Promise<Result<Reviewed['services'], readonly Problem[]>> {
+  const files = await host.changedFiles(pull.number);
+  if (files.includes('models.yaml'))
+    return refuse([
+      {
+        code: 'not-applicable',
+        message: `#${pull.number} changes models.yaml, which every service shares; review it at the code host, or approve its deployments when it is merged.`,
+      },
+    ]);
+  const names = [...new Set(files.flatMap((path) => /^services\/([^/]+)\/config\.yaml$/.exec(path)?.[1] ?? []))];
+  const digests = createHeadDigests({ host, read: deps.read, store: deps.store });
+  const found = await Promise.all(
+    names.map(async (service) => {
+      const all = await digests.of(deps.engine.state(service) ?? newService(service), pull.head);
+      return all.map((digest) => ({ service, digest }));
+    }),
+  );
+  const services = found.flat();
+  if (services.length > 0) return ok(services);
+  return refuse([
+    {
+      code: 'not-applicable',
+      message: `#${pull.number} changes no service in a way that could be deployed; there is nothing to approve here.`,
+    },
+  ]);
+}
