@@ -169,7 +169,7 @@ function addApprovals(api: FastifyInstance, deps: ApiDeps): void {
     api.post(`${base}/${name}`, { config: { role: 'approver' } }, async (request, reply) => {
       const body = await checkedBody(deps, 'approval-request', request, reply);
       if (body === undefined) return;
-      const approving = { engine, clock: deps.clock, people: deps.controlPlane.people };
+      const approving = { engine, clock: deps.clock, people: deps.controlPlane.people, store: deps.store };
       const { pull_request: number } = body;
       if (number === undefined) return sendResult(reply, await order(approving, body, actorOf(request)), 200);
       const { codeHost, read } = deps.deploy;

@@ -15,6 +15,11 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
+/** The other side gave no usable answer; nothing is known from that. */
+export function isAway(thrown: unknown): boolean {
+  return thrown instanceof TransientError || thrown instanceof StalledError || thrown instanceof RefusedError;
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -36,3 +36,8 @@ export function oneLine(text: string, cap = 500): string {
   const flat = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e]+/g, ' ').trim();
   return flat.length <= cap ? flat : `${flat.slice(0, cap - 1)}…`;
 }
+
+/** Whom a commit message names by `Co-authored-by`. */
+export function coAuthors(message: string): readonly string[] {
+  return [...message.matchAll(/^Co-authored-by:\s*(.+)$/gim)].slice(0, 50).map(([, name]) => oneLine(name ?? '', 300));
+}

@@ -45,7 +45,8 @@ function credentialsOf({ tokenFile, appId, appKeyFile, installation }: GithubFla
 function apiUrlOf(remote: string): string {
   const scp = /^[^/@]+@([^/:]+):/.exec(remote)?.[1];
   const host = scp ?? (URL.canParse(remote) ? new URL(remote).hostname : '');
-  return host === 'github.com' ? 'https://api.github.com' : `https://${host}/api/v3`;
+  if (host === '') throw new StalledError('The address of --repo names no host; say with --github-url where the API of GitHub is.');
+  return host === 'github.com' || host === 'ssh.github.com' ? 'https://api.github.com' : `https://${host}/api/v3`;
 }
 
 function checkedUrl(url: string): string {

@@ -34,8 +34,18 @@ export interface Reviewer {
 
 export interface Verification {
   readonly isVerified: boolean;
+  /** By its merge button or its editor, and not by somebody's git. */
+  readonly isMadeByHost: boolean;
   /** In the host's words. */
   readonly reason: string;
+}
+
+export interface Committers {
+  readonly logins: readonly string[];
+  /** `Name <address>`, of commits and of their `Co-authored-by`. */
+  readonly names: readonly string[];
+  /** False: there are more commits than the host tells of. */
+  readonly isComplete: boolean;
 }
 
 export interface CommitStatus {
@@ -75,8 +85,8 @@ export interface NewPullRequest {
 }
 
 export interface CodeHost {
-  /** Merged, open and closed ones that have the commit, or that brought it to their base. Empty: none, or none yet. */
-  pullRequestsOf(commit: string): Promise<readonly PullRequest[]>;
+  /** Merged, open and closed ones that have the commit, or that brought it to their base. Null: it does not show the commit yet. */
+  pullRequestsOf(commit: string): Promise<readonly PullRequest[] | null>;
   /** Null: there is none. */
   pullRequest(number: number): Promise<PullRequest | null>;
   /** Open ones for our branch. */
@@ -85,8 +95,8 @@ export interface CodeHost {
   changedFiles(number: number): Promise<readonly string[]>;
   /** In the order in which they were left; without ours, which say what somebody told us. */
   reviews(number: number): Promise<readonly Review[]>;
-  /** Logins of who made the commits of a pull request. */
-  committers(number: number): Promise<readonly string[]>;
+  /** Who made the commits of a pull request. */
+  committers(number: number): Promise<Committers>;
   /** Text of a file in any commit that the host has; null: not there, or no file. */
   fileAt(commit: string, path: string): Promise<string | null>;
   mayWrite(login: string): Promise<boolean>;

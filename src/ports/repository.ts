@@ -1,5 +1,6 @@
 /** The configuration repository: what it holds, and the two kinds of commits that we write to it. */
 import type { Problem } from '../base/problem.ts';
+import type { Instant } from '../base/time.ts';
 import type { Signature, Signer } from '../domain/safety/signatures.ts';
 
 export interface BlobRef {
@@ -30,10 +31,8 @@ export interface ConfigurationRepository {
   firstParents(from: string, to: string, limit: number): Promise<readonly string[] | null>;
   /** `Name <address>`; of a merge those of all commits that it brings, between semicolons. */
   author(commit: string): Promise<string>;
-  /** The commit of the first-parent line up to `commit` that changed the path last; null: none did. */
-  lastChangeOf(commit: string, path: string): Promise<string | null>;
   /** What the commit's signature is worth by the keys of these people. */
-  signature(commit: string, signers: readonly Signer[]): Promise<Signature>;
+  signature(commit: string, signers: readonly Signer[], now: Instant): Promise<Signature>;
   /** The commit message, whole. */
   message(commit: string): Promise<string>;
   close(): Promise<void>;

@@ -84,6 +84,15 @@ describe('reports', () => {
     assert.deepEqual([w.github.state.deployments, pull.comments], [[], []]);
   });
 
+  it('end for a deployment that is refused while it waits', async () => {
+    w = await aPullRequestWorld(settings());
+    const commit = w.world.remote.commit({ [file]: text(0.5) });
+    await w.eventually('queued', () => w.github.state.deployments[0]?.statuses.at(-1)?.state === 'queued');
+    w.bench.clock.advance(61_000);
+    await w.eventually('refused', () => w.statuses(commit)['actuator/chat'] === 'failure');
+    await w.eventually('ended', () => w.github.state.deployments[0]?.statuses.at(-1)?.state === 'failure');
+  });
+
   it('escape what others have written', async () => {
     w = await aPullRequestWorld(settings(allowed));
     const pull = await w.open('topic', { [file]: 'llm: { model: "<img src=x> @everyone [x](y)" }\n' });
@@ -121,13 +130,59 @@ describe('while GitHub is away', () => {
     assert.deepEqual([said, w.github.state.deployments.length, pull.comments.length], [[...new Set(said)], 1, 1]);
   });
 
-  it('a missing permission for one kind of report keeps none of the others away', async () => {
+  it('a missing permission for one kind of report keeps neither the others away nor those of later commits', async () => {
     w = await aPullRequestWorld(settings(allowed));
     w.github.fail({ of: '/deployments', status: 403, message: 'Resource not accessible by integration' });
+    for (const temperature of [0.5, 0.6]) {
+      const commit = w.world.remote.commit({ [file]: text(temperature) });
+      await w.eventually('seen', () => w.chat().active?.revision.commit === commit);
+      await w.promote();
+      await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    }
+    await w.eventually('a problem', () => /permissions/.test(w.bench.controlPlane.problems().codeHost ?? ''));
+  });
+
+  it('a team that may not be asked about holds up its own service only', async () => {
+    const roles =
+      'versioning: { require_approver: true, approval_roles: [prompts, sre] }\ncode_host: { role_teams: { prompts: [acme/x] } }\n';
+    const other = 'services/zed/config.yaml';
+    w = await aPullRequestWorld(settings(roles).replace('max_concurrent_deployments: 1', 'max_concurrent_deployments: 9'), {
+      [other]: text(0.1),
+    });
+    await w.eventually('adopted', () => w.bench.controlPlane.engine.states().length === 2);
+    w.github.fail({ of: '/memberships', status: 403 });
+    const stuck = await w.open('stuck', { [file]: text(0.5) });
+    await w.review(stuck.number, 'cleo');
+    await w.merge(stuck.number);
+    const free = await w.open('free', { [other]: text(0.5) });
+    await w.review(free.number, 'bob');
+    await w.merge(free.number);
+    await w.eventually('on trial', () => w.bench.state('zed').active?.phase.name === 'progressing');
+    assert.equal(w.chat().active?.phase.name, 'pending');
+  });
+
+  it('a merge that GitHub shows late is no direct push', async () => {
+    w = await aPullRequestWorld(settings());
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    w.github.fail({ of: '/commits/{commit_sha}/pulls', status: 422 });
+    await w.merge(number);
+    await w.eventually('seen', () => w.chat().active?.phase.name === 'pending');
+    w.bench.clock.advance(300_000);
+    for (let round = 0; round < 3; round++) await w.bench.controlPlane.tick();
+    assert.equal(w.chat().active?.phase.name, 'pending');
+    w.github.fail(null);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+  });
+
+  it('records of long ago are forgotten', async () => {
+    w = await aPullRequestWorld(settings(allowed));
     const commit = w.world.remote.commit({ [file]: text(0.5) });
     await w.promote();
     await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
-    await w.eventually('a problem', () => /permissions/.test(w.bench.controlPlane.problems().codeHost ?? ''));
+    assert.notEqual(await w.store.get(`report/${commit}`), null);
+    w.bench.clock.advance(9 * 24 * 3_600_000);
+    await w.eventually('forgotten', () => w.bench.controlPlane.problems().codeHost === null);
+    await until('forgotten', async () => (await w.store.get(`report/${commit}`)) === null);
   });
 
   it('nothing starts that needs a review, and it starts when GitHub is back', async () => {
@@ -208,6 +263,19 @@ describe('a protected branch', () => {
     await w.eventually('closed', () => revert.state === 'closed');
     assert.equal(revert.mergedAt, null);
     await until('its branch is gone', async () => (await w.github.state.bare.tip(revert.branch)) === null);
+  });
+
+  it('keeps the revert open while the file is broken for a moment', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    await failing();
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest);
+    for (const content of ['llm: {', text(0.5)]) {
+      const { number: next } = await w.open(`next-${content.length}`, { [file]: content });
+      await w.review(next, 'bob');
+      const commit = await w.merge(next);
+      await w.eventually('looked at', () => w.bench.controlPlane.reconciler.head() === commit);
+      assert.ok(w.chat().unreverted?.pullRequest);
+    }
   });
 
   it('is left to the person who closes the revert', async () => {

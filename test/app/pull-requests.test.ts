@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { reviewPullRequest, type PullRequestApprovalDeps } from '../../src/app/commands/pull-request-approvals.ts';
 import { openPullRequests } from '../../src/app/queries/attention.ts';
+import { base } from '../support/control-plane-world.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
@@ -120,7 +121,7 @@ describe('a review does not approve', () => {
     git('merge', '-q', '--no-ff', '--no-commit', 'origin/topic');
     w.world.remote.commit({ [file]: text(0.9) }, 'Merge pull request #1 from acme/topic');
     await w.eventually('seen', isPending);
-    w.bench.clock.advance(16_000);
+    w.bench.clock.advance(61_000);
     await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
   });
 
@@ -160,6 +161,37 @@ describe('a review does not approve', () => {
     await w.review(number, 'helper[bot]');
     await w.merge(number);
     await assertHeld(/@reader may not write to the repository; @helper\[bot\] is a bot/);
+  });
+
+  it('under another login of theirs that the change itself takes from them', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    w.github.addUser({ login: 'bob-second' });
+    const split = settings(needsApproval).replace('logins: [bob, bob-second]', 'logins: [bob-second]');
+    const { number } = await w.open('topic', { [file]: text(0.5), 'actuator.yaml': split }, 'bob');
+    await w.review(number, 'bob-second');
+    await w.merge(number);
+    await assertHeld(/@bob-second has a hand in it/);
+  });
+
+  it('of somebody whom only a co-author line of a commit names', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    w.world.remote.git('checkout', '-q', 'topic');
+    w.world.remote.git('commit', '-q', '--amend', '-m', 'cooler\n\nCo-authored-by: Robert <bob@corp.example>');
+    w.world.remote.git('push', '-q', '-f', 'origin', 'HEAD:topic');
+    w.world.remote.git('checkout', '-q', 'main');
+    await w.review(number, 'bob');
+    await w.merge(number, 'squash');
+    await assertHeld(/@bob has a hand in it/);
+  });
+
+  it('of another way to roll it out', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    w.world.branch('topic', { [file]: `${text(0.5)}deployment_strategy: { type: immediate }\n` });
+    await w.merge(number);
+    await assertHeld(/@bob has reviewed another rollout of it/);
   });
 
   it('when the change itself makes its reviewer an approver', async () => {
@@ -238,21 +270,65 @@ describe('a direct push', () => {
     const commit = w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
     await w.eventually('seen', isPending);
     assert.match(waitsFor(), /which pull request brought it is not known yet/);
-    w.bench.clock.advance(16_000);
+    w.bench.clock.advance(61_000);
     await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
     assert.match(w.chat().rejection?.problems[0]?.message ?? '', /without a pull request.*direct_pushes/);
     await w.eventually('reported', () => w.statuses(commit)['actuator/chat'] === 'failure');
 
-    const { number } = await w.open('topic', { [file]: text(0.6) });
+    // What is built on it brings it along.
+    const hidden = await w.open('hidden', { [file]: `# said better\n${text(0.5)}` });
+    await w.merge(hidden.number);
+    await w.eventually('seen', isPending);
+    w.bench.clock.advance(61_000);
+    await w.eventually('refused as well', () => /this is built on it: take it back/.test(w.chat().rejection?.problems[0]?.message ?? ''));
+
+    w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
+    w.world.remote.commit({ [file]: text(0.1) }, 'taken back');
+    await w.eventually('taken back', () => w.chat().rejection === null);
+    const { number } = await w.open('topic', { [file]: text(0.5) });
     await w.merge(number);
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+  });
+
+  it('is not hidden by a pull request that is merged before anybody looks', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
+    const { number } = await w.open('hidden', { [file]: `# said better\n${text(0.5)}` }, 'cleo');
+    await w.review(number, 'bob');
+    await w.merge(number);
+    await w.eventually('seen', isPending);
+    w.bench.clock.advance(61_000);
+    await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
+  });
+
+  it('is not hidden by a change of models.yaml', async () => {
+    w = await aPullRequestWorld(settings());
+    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
+    const { number } = await w.open('models', { 'models.yaml': `# prices\n${base['models.yaml']}` });
+    await w.merge(number);
+    await w.eventually('seen', isPending);
+    w.bench.clock.advance(61_000);
+    await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
+  });
+
+  it('makes its author one of those who had a hand in what is built on it', async () => {
+    w = await aPullRequestWorld(settings(needsApproval, 'code_host: {}\n').replace('versioning: {', 'versioning: { direct_pushes: allow,'));
+    const { git, write } = w.world.remote;
+    write({ [file]: text(0.5) });
+    git('commit', '-q', '-a', '-m', 'pushed', '--author=Bob <bob@corp.example>');
+    git('push', '-q', 'origin', 'HEAD:main');
+    await w.eventually('seen', isPending);
+    const { number } = await w.open('more', { [file]: text(0.6) });
+    await w.review(number, 'bob');
+    await w.merge(number);
+    await assertHeld(/@bob has a hand in it/);
   });
 
   it('is held for an approval where settings say so', async () => {
     w = await aPullRequestWorld(settings('versioning: { direct_pushes: hold }\n'));
     w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
     await w.eventually('seen', isPending);
-    w.bench.clock.advance(16_000);
+    w.bench.clock.advance(61_000);
     await w.eventually('held', () => /1 approval/.test(waitsFor()));
     const digest = w.chat().active?.revision.digest ?? '';
     await w.bench.controlPlane.engine.dispatch('chat', { type: 'approved', digest, deploymentId: null, reason: '', actor: 'Zoe' }, 'Zoe');
@@ -263,6 +339,32 @@ describe('a direct push', () => {
     w = await aPullRequestWorld(settings('versioning: { direct_pushes: allow }\n'));
     w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+  });
+
+  it('of settings is refused as well: the first push would allow the second', async () => {
+    w = await aPullRequestWorld(settings());
+    const loose = settings('versioning: { direct_pushes: allow }\n');
+    w.world.remote.commit({ 'actuator.yaml': loose });
+    const said = (): string => w.bench.controlPlane.problems().settings[0]?.message ?? '';
+    await w.eventually('not known yet', () => /not known yet to come from a pull request/.test(said()));
+    w.bench.clock.advance(61_000);
+    await w.eventually('refused', () => /came to main without a pull request/.test(said()));
+    assert.equal(w.bench.controlPlane.reconciler.accepted()?.repository.versioning, undefined);
+
+    const { number } = await w.open('settings', { 'actuator.yaml': `# by a pull request\n${loose}` });
+    await w.merge(number);
+    await w.eventually('accepted', () => w.bench.controlPlane.reconciler.accepted()?.repository.versioning?.direct_pushes === 'allow');
+    assert.deepEqual(w.bench.controlPlane.problems().settings, []);
+  });
+
+  it('of settings waits while GitHub is away, and comes into force afterwards', async () => {
+    w = await aPullRequestWorld(settings());
+    const { number } = await w.open('settings', { 'actuator.yaml': settings('versioning: { direct_pushes: allow }\n') });
+    w.github.fail({ of: '/commits/', status: 503 });
+    await w.merge(number);
+    await w.eventually('waits', () => /can't be traced/.test(w.bench.controlPlane.problems().settings[0]?.message ?? ''));
+    w.github.fail(null);
+    await w.eventually('accepted', () => w.bench.controlPlane.reconciler.accepted()?.repository.versioning?.direct_pushes === 'allow');
   });
 
   it('that takes back what was promoted is always taken', async () => {

@@ -7,7 +7,7 @@ import { refusalOf } from '../../src/domain/safety/signatures.ts';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import type { CodeHost } from '../../src/ports/code-host.ts';
 import type { ConfigurationRepository } from '../../src/ports/repository.ts';
-import { TransientError } from '../../src/base/failures.ts';
+import { RefusedError, TransientError } from '../../src/base/failures.ts';
 import { base, bootControlPlane, type ControlPlaneWorld } from '../support/control-plane-world.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
@@ -51,7 +51,15 @@ signatures:
   remote.commit({ ...base, 'actuator.yaml': strict, [file]: text(0.1) }, 'first');
   const { repository, writer } = await remote.open();
   hostSays = () => Promise.resolve({ isVerified: false, reason: 'unsigned' });
-  const host = { verification: (commit: string) => hostSays(commit), pullRequestsOf: () => Promise.resolve([]) } as unknown as CodeHost;
+  const host = {
+    verification: async (commit: string) => ({
+      isMadeByHost: remote.git('show', '-s', '--format=%ce', commit).startsWith('noreply@github.com'),
+      ...(await hostSays(commit)),
+    }),
+    pullRequestsOf: () => Promise.resolve([{ state: 'merged', base: 'main', number: 1, url: '', author: 'x' }]),
+    reviews: () => Promise.resolve([]),
+    committers: () => Promise.resolve([]),
+  } as unknown as CodeHost;
   bench = await bootControlPlane(await openSqliteStore(':memory:'), repository, fakeClock(), null, writer, host);
   await until('adopted', () => bench.controlPlane.engine.state('chat')?.stable);
 });
@@ -129,7 +137,7 @@ describe('a change of a service', { skip: lacks }, () => {
     hostSays = () => Promise.reject(new TransientError('GitHub is away'));
     const again = commitOfHost(text(0.7));
     await look();
-    assert.match(refusal(), /can't be verified now \(GitHub is away\)/);
+    assert.match(refusal(), /can't be verified now, the code host does not answer/);
     hostSays = (commit) => Promise.resolve({ isVerified: commit === again, reason: 'valid' });
     bench.controlPlane.poll();
     await until('looked at again', () => isTried(again));
@@ -186,6 +194,73 @@ describe('a change of settings', { skip: lacks }, () => {
     assert.deepEqual([accepted()?.codeOwners, accepted()?.policies, accepted()?.services], ['', {}, {}]);
   });
 });
+
+describe('a rule can not be got round', { skip: lacks }, () => {
+  const loose = (): string => strict.slice(0, strict.indexOf('signatures:'));
+
+  it('by a merge whose parents are swapped, so that an older signed file seems to be the last one', async () => {
+    const older = commitSigned(remote, { 'actuator.yaml': `# older\n${strict}` }, bob);
+    await look();
+    const newer = commitSigned(
+      remote,
+      { 'actuator.yaml': `# newer\n${strict}max_unavailable: 1\n`.replace('max_unavailable: 1\n', '') },
+      bob,
+    );
+    await look();
+    const merge = remote.git('commit-tree', `${older}^{tree}`, '-p', older, '-p', newer, '-m', 'merge').trim();
+    remote.git('reset', '-q', '--hard', merge);
+    remote.commit({ [file]: text(0.5) });
+    await look();
+    assert.match(refusal(), /is not signed/);
+    remote.git('reset', '-q', '--hard', newer);
+    const swapped = remote.git('commit-tree', `${commitOf(loose())}^{tree}`, '-p', newer, '-m', 'squeezed in').trim();
+    remote.git('reset', '-q', '--hard', swapped);
+    push();
+    await look();
+    assert.match(bench.controlPlane.problems().settings[0]?.message ?? '', /is not signed/);
+  });
+
+  it('by taking away overrides, a policy or owners', async () => {
+    commitSigned(remote, { 'services/chat/rollout.yaml': 'versioning: { require_approver: true }\n' }, ada);
+    await look();
+    assert.equal(bench.controlPlane.reconciler.accepted()?.services['chat']?.versioning?.require_approver, true);
+    remote.commit({ 'services/chat/rollout.yaml': null });
+    await look();
+    assert.equal(bench.controlPlane.reconciler.accepted()?.services['chat']?.versioning?.require_approver, true);
+    assert.match(bench.controlPlane.problems().settings[0]?.message ?? '', /is not signed/);
+  });
+
+  it('by a commit that loosens it, and an unrelated one after it', async () => {
+    // Bob may sign settings, and no services.
+    commitSigned(remote, { [file]: text(0.5), 'actuator.yaml': loose() }, bob);
+    await look();
+    assert.match(refusal(), /who must not sign this/);
+    remote.commit({ 'README.md': 'unrelated\n' });
+    await look();
+    assert.match(refusal(), /who must not sign this/);
+    assert.equal(bench.state('chat').active, null);
+  });
+
+  it('nor is anything held up by a host that does not know the commit, and people are told once', async () => {
+    hostSays = () => Promise.reject(new RefusedError('No commit found'));
+    commitOfHost(text(0.6));
+    await look();
+    assert.match(refusal(), /can't be verified now/);
+    const told = bench.told.length;
+    for (let round = 0; round < 3; round++) {
+      bench.controlPlane.poll();
+      await bench.controlPlane.tick();
+    }
+    assert.equal(bench.told.length, told);
+  });
+});
+
+function commitOf(settings: string): string {
+  remote.write({ 'actuator.yaml': settings });
+  remote.git('add', '-A');
+  remote.git('commit', '-q', '-m', 'loose');
+  return remote.git('rev-parse', 'HEAD').trim();
+}
 
 it('is refused where it names nobody who could sign', () => {
   const document = readDocument(

@@ -49,6 +49,7 @@ export function aPlan(change: Partial<Plan> = {}): Plan {
       approvers: [],
       teams: [],
       owners: [],
+      people: '',
       directPushes: null,
       needsReason: false,
       dryRun: null,

@@ -52,9 +52,8 @@ export function contractProblem(exchange: Exchange): string | null {
 }
 
 function answerProblem({ responses }: Operation, status: number, body: unknown): string | null {
-  // Not described, and seen on github.com: a status on a commit that is not there.
-  if (!(status in responses))
-    return status === 422 && '201' in responses ? null : status === 403 || status === 404 ? null : `GitHub describes no ${status}`;
+  // Not described, and seen on github.com: anything about a commit that is not there.
+  if (!(status in responses)) return status === 422 ? null : status === 403 || status === 404 ? null : `GitHub describes no ${status}`;
   const schema = responses[status];
   return schema == null ? null : problemWith(schema, body);
 }

@@ -79,7 +79,6 @@ export function connectRemote(
       tree: (id) => Promise.resolve(treeOf(remote, id)),
       read: (blob) => Promise.resolve({ text: texts.get(blob.oid) ?? '' }),
       firstParents: (from, to) => Promise.resolve(firstParents(remote, from, to)),
-      lastChangeOf: () => Promise.resolve(null),
       signature: () => Promise.resolve({ state: 'none', signer: null, fingerprint: '', committerEmail: '' }),
       message: (id) => Promise.resolve(remote.commits.get(id)?.message ?? ''),
       author: (id) => Promise.resolve(remote.commits.get(id)?.author ?? ''),

@@ -18,7 +18,7 @@ export const text = (temperature: number): string => `llm:\n  model: m\n  parame
 
 export const people = `people:
   - { name: Ada, emails: [ada@example.com], logins: [ada], roles: [sre] }
-  - { name: Bob, logins: [bob, bob-second], keys: [bob-key], roles: [sre] }
+  - { name: Bob, emails: [bob@corp.example], logins: [bob, bob-second], keys: [bob-key], roles: [sre] }
 `;
 export const needsApproval = `versioning: { require_approver: true, approval_roles: [sre] }\n`;
 export const settings = (...more: readonly string[]): string => [base['actuator.yaml'], people, ...more].join('');

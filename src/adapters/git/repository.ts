@@ -1,7 +1,7 @@
 /** Reads the configuration repository out of the mirror, without a work tree. */
 import { LRUMap } from '../../base/lru.ts';
 import type { Problem } from '../../base/problem.ts';
-import { oneLine } from '../../base/text.ts';
+import { coAuthors, oneLine } from '../../base/text.ts';
 import type { BlobRef, ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import { GitExit, isOid } from './git-command.ts';
 import type { Mirror } from './mirror.ts';
@@ -74,8 +74,7 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
       return { text: object.content.toString('utf8').replace(/^\uFEFF/, '') };
     },
     firstParents: (from, to, limit) => firstParents(mirror, from, to, limit),
-    lastChangeOf: (commit, path) => lastChangeOf(mirror, commit, path),
-    signature: (commit, signers) => signatures.check(commit, signers),
+    signature: (commit, signers, now) => signatures.check(commit, signers, now),
     message: async (commit) => (await mirror.commit(commit)).message,
     author: (commit) => authorsOf(mirror, commit),
     close: () => {
@@ -191,14 +190,7 @@ async function authorsOf(mirror: Mirror, commit: string): Promise<string> {
 
 /** A squash keeps those who had a hand in it as trailers; ours names who asked for it. Both only add somebody who must not approve. */
 function namedIn(message: string): readonly string[] {
-  return [...message.matchAll(/^(?:Co-authored-by|Actuator-Actor):\s*(.+)$/gim)].slice(0, 50).map(([, name]) => oneLine(name ?? '', 300));
-}
-
-/** `path` comes from names that were checked. */
-async function lastChangeOf(mirror: Mirror, commit: string, path: string): Promise<string | null> {
-  if (!isOid(commit)) throw new Error(`${commit} is no commit id`);
-  const found = (await mirror.git.run(['log', '-1', '--first-parent', '--format=%H', commit, '--', path])).trim();
-  return found === '' ? null : found;
+  return [...coAuthors(message), ...[...message.matchAll(/^Actuator-Actor:\s*(.+)$/gm)].map(([, name]) => oneLine(name ?? '', 300))];
 }
 
 async function firstParents(mirror: Mirror, from: string, to: string, limit: number): Promise<readonly string[] | null> {

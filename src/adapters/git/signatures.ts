@@ -3,17 +3,19 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { StalledError } from '../../base/failures.ts';
 import { sha256Hex } from '../../base/hash.ts';
-import type { Signature, Signer } from '../../domain/safety/signatures.ts';
+import type { Instant } from '../../base/time.ts';
+import type { Signature, Signer, SshKey } from '../../domain/safety/signatures.ts';
 import { gitEnvironment, isOid } from './git-command.ts';
 import type { Mirror } from './mirror.ts';
 
 const run = promisify(execFile);
 
 export interface SignatureChecker {
-  check(commit: string, signers: readonly Signer[]): Promise<Signature>;
+  check(commit: string, signers: readonly Signer[], now: Instant): Promise<Signature>;
 }
+
+const longestMs = 30_000;
 
 interface Keyring {
   readonly directory: string;
@@ -48,10 +50,10 @@ export function createSignatureChecker(mirror: Mirror): SignatureChecker {
   }
 
   return {
-    async check(commit, signers) {
+    async check(commit, signers, now) {
       if (!isOid(commit)) throw new Error(`${commit} is no commit id`);
       const { directory, gpgOwners } = await keyring(signers);
-      return readSignature(await shown(mirror.directory, directory, commit), signers, gpgOwners);
+      return readSignature(await shown(mirror.directory, directory, commit), { signers, gpgOwners, now });
     },
   };
 }
@@ -62,17 +64,36 @@ async function shown(repository: string, keyring: string, commit: string): Promi
   const { stdout } = await run('git', ['-c', config, 'log', '-1', '--format=%G?%x00%GS%x00%GF%x00%GP%x00%ce', commit], {
     cwd: repository,
     env: { ...gitEnvironment(null), GNUPGHOME: join(keyring, 'gnupg') },
+    timeout: longestMs,
   });
   return stdout.replace(/\n$/, '');
 }
 
-function readSignature(text: string, signers: readonly Signer[], gpgOwners: Keyring['gpgOwners']): Signature {
-  const [letter = '', name = '', fingerprint = '', primary = '', committerEmail = ''] = text.split('\0');
-  const index = /^signer-(\d+)$/.exec(name)?.[1];
-  const owner = index === undefined ? gpgOwners.get(primary) : signers[Number(index)]?.name;
-  // Revoked ones stay among those that are listed: a key that git does not know is told by nothing.
-  const isRevoked = signers.flatMap(({ sshKeys }) => sshKeys).some((key) => key.revoked && fingerprintOf(key.key) === fingerprint);
-  return { state: isRevoked ? 'revoked' : (states[letter] ?? 'unverifiable'), signer: owner ?? null, fingerprint, committerEmail };
+interface Known {
+  readonly signers: readonly Signer[];
+  readonly gpgOwners: Keyring['gpgOwners'];
+  readonly now: Instant;
+}
+
+function readSignature(text: string, { signers, gpgOwners, now }: Known): Signature {
+  const [letter = '', , fingerprint = '', primary = '', committerEmail = ''] = text.split('\0');
+  const state = states[letter] ?? 'unverifiable';
+  // By the key, never by the name that is in a signature: an OpenPGP user id can say anything.
+  if (!fingerprint.startsWith('SHA256:')) return { state, signer: gpgOwners.get(primary) ?? null, fingerprint, committerEmail };
+  const isIt = ({ key }: SshKey): boolean => fingerprintOf(key) === fingerprint;
+  const owner = signers.find(({ sshKeys }) => sshKeys.some(isIt));
+  if (owner === undefined) return { state, signer: null, fingerprint, committerEmail };
+  return { state: worthOf(state, owner.sshKeys.filter(isIt), now), signer: owner.name, fingerprint, committerEmail };
+}
+
+function worthOf(state: Signature['state'], keys: readonly SshKey[], now: Instant): Signature['state'] {
+  if (keys.some(({ revoked }) => revoked)) return 'revoked';
+  return keys.some(({ validBefore }) => isOver(validBefore, now)) ? 'expired' : state;
+}
+
+/** By our clock: the date in a commit is whatever its signer wants. */
+function isOver(validBefore: string | null, now: Instant): boolean {
+  return validBefore !== null && now >= Date.parse(`${validBefore}T00:00:00Z`);
 }
 
 /** As ssh-keygen writes it: SHA256 of the key, in base64 without padding. */
@@ -85,12 +106,7 @@ function fingerprintOf(key: string): string {
 async function makeKeyring(directory: string, signers: readonly Signer[]): Promise<Keyring> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(join(directory, 'gnupg'), { recursive: true, mode: 0o700 });
-  const lines = signers.flatMap(({ sshKeys }, index) =>
-    sshKeys.map(({ key, validBefore }) => {
-      const until = validBefore === null ? '' : `,valid-before="${validBefore.replaceAll('-', '')}Z"`;
-      return `signer-${index} namespaces="git"${until} ${key}\n`;
-    }),
-  );
+  const lines = signers.flatMap(({ sshKeys }, index) => sshKeys.map(({ key }) => `signer-${index} namespaces="git" ${key}\n`));
   await writeFile(join(directory, 'allowed_signers'), lines.join(''), { mode: 0o600 });
   const gpgOwners = new Map<string, string>();
   for (const { name, gpgKeys } of signers)
@@ -102,7 +118,7 @@ async function makeKeyring(directory: string, signers: readonly Signer[]): Promi
 async function importKey(directory: string, key: string): Promise<readonly string[]> {
   const file = join(directory, 'import.asc');
   await writeFile(file, key, { mode: 0o600 });
-  const options = { env: { ...gitEnvironment(null), GNUPGHOME: join(directory, 'gnupg') } };
+  const options = { env: { ...gitEnvironment(null), GNUPGHOME: join(directory, 'gnupg') }, timeout: longestMs };
   try {
     const { stdout } = await run('gpg', ['--batch', '--no-auto-key-retrieve', '--status-fd', '1', '--import', file], options);
     const fingerprints = [...stdout.matchAll(/^\[GNUPG:\] IMPORT_OK \d+ ([0-9A-F]+)$/gm)].map(([, found]) => found ?? '');
@@ -112,9 +128,8 @@ async function importKey(directory: string, key: string): Promise<readonly strin
     await writeFile(trust, fingerprints.map((fingerprint) => `${fingerprint}:6:\n`).join(''), { mode: 0o600 });
     await run('gpg', ['--batch', '--quiet', '--import-ownertrust', trust], options);
     return fingerprints;
-  } catch (thrown) {
-    throw new StalledError('An OpenPGP key of settings can not be imported; gpg must be installed, and the key be whole.', {
-      cause: thrown,
-    });
+  } catch {
+    // A key that is none, or no gpg: what it signs can't be verified, and says so. Nothing else may be held up by it.
+    return [];
   }
 }

@@ -20,6 +20,9 @@ function signWith(keyFile: string, payload: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('ssh-keygen', ['-Y', 'sign', '-n', 'git', '-f', keyFile], {
       env: { PATH: process.env['PATH'], SSH_ASKPASS_REQUIRE: 'never' },
+      // Without a terminal that it could ask for a passphrase.
+      detached: true,
+      timeout: 10_000,
     });
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

@@ -66,11 +66,12 @@ export function createGithubClient(options: GithubOptions): GithubClient {
 
   return {
     ask,
-    gitToken: () =>
-      ask(async (client) => {
-        const { token } = (await client.auth(options.credentials.kind === 'app' ? { type: 'installation' } : {})) as { token: string };
-        return token;
-      }),
+    gitToken() {
+      const { credentials } = options;
+      // Read each time: git's own failures do not come by here.
+      if (credentials.kind === 'token') return secret(credentials.file);
+      return ask(async (client) => ((await client.auth({ type: 'installation' })) as { token: string }).token);
+    },
     async login() {
       ownLogin ??= await ask(async (client) => {
         if (options.credentials.kind === 'token') return (await client.rest.users.getAuthenticated()).data.login;

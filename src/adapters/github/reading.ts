@@ -1,4 +1,5 @@
 /** What we ask GitHub. */
+import { coAuthors } from '../../base/text.ts';
 import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
 import type { Asking } from './asking.ts';
 import { isStatus } from './failures.ts';
@@ -18,11 +19,11 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
           });
         } catch (thrown) {
           // A commit that GitHub does not show yet.
-          if (isStatus(thrown, 404, 422)) return [];
+          if (isStatus(thrown, 404, 422)) return null;
           throw thrown;
         }
       });
-      return list.map(readPullRequest);
+      return list === null ? null : list.map(readPullRequest);
     },
     async fileAt(commit, path) {
       const found = await askFor(`${path} at ${commit.slice(0, 12)}`, (octokit) =>
@@ -34,8 +35,9 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
     },
     async verification(commit) {
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
-      const { verified = false, reason = 'unknown' } = found.data.commit.verification ?? {};
-      return { isVerified: verified, reason };
+      const { committer, commit: data } = found.data;
+      const { verified = false, reason = 'unknown' } = data.verification ?? {};
+      return { isVerified: verified, isMadeByHost: loginOf(committer) === webFlow, reason };
     },
   };
 }
@@ -70,7 +72,12 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
         octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
       );
       const logins = list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]);
-      return [...new Set(logins.filter((login) => login !== null && login !== 'web-flow'))] as string[];
+      const names = list.flatMap(({ commit }) => [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)]);
+      return {
+        logins: [...new Set(logins.filter((login): login is string => login !== null && login !== webFlow))],
+        names: [...new Set(names.filter((name) => name !== null))],
+        isComplete: list.length < mostCommitsTold,
+      };
     },
   };
 }
@@ -142,4 +149,13 @@ function readReview({ user, state, commit_id: commit, submitted_at: at }: Review
 
 function loginOf(user: object | null | undefined): string | null {
   return user != null && 'login' in user && typeof user.login === 'string' ? user.login : null;
+}
+
+/** Of commits that GitHub makes itself. */
+const webFlow = 'web-flow';
+/** GitHub tells of no more, whatever is asked for. */
+const mostCommitsTold = 250;
+
+function nameOf(person: { readonly name?: string | undefined; readonly email?: string | undefined } | null): string | null {
+  return person === null ? null : `${person.name ?? ''} <${person.email ?? ''}>`;
 }

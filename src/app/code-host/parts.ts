@@ -25,7 +25,7 @@ export interface CodeHostDeps {
   readonly publicUrl: string | null;
 }
 
-/** Who asked for a pull request that we opened for them. */
-export function pullRequesterKey(number: number): string {
-  return `requester/pull/${number}`;
+/** Who asked for a pull request that we opened for them, by its branch: kept before it is opened. */
+export function branchRequesterKey(branch: string): string {
+  return `requester/branch/${branch}`;
 }

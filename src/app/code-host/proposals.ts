@@ -1,5 +1,5 @@
 /** Pull requests of ours: reverts that the branch does not let us push, and changes that people had us write. */
-import { messageOf, RefusedError } from '../../base/failures.ts';
+import { RefusedError } from '../../base/failures.ts';
 import { canonicalJson } from '../../base/json.ts';
 import { type PullRequestRef, type ServiceState, type Unreverted } from '../../domain/rollout/state.ts';
 import { holdsBad, revertMessage } from '../engine/reverting.ts';
@@ -34,7 +34,11 @@ export function createProposals(deps: CodeHostDeps): Proposals {
           failure ??= thrown;
         }
       }
-      await closeNeedless(deps);
+      try {
+        await closeNeedless(deps);
+      } catch (thrown) {
+        failure ??= thrown;
+      }
       if (failure !== undefined) throw failure as Error;
     },
   };
@@ -69,7 +73,9 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   if (outcome.kind === 'blocked') throw new RefusedError(`no branch for a revert pull request can be pushed: ${outcome.message}`);
   const { number, url } = outcome.pullRequest;
   const pullRequest = { number, url };
-  await deps.store.put(openKey, JSON.stringify([...(await openReverts(deps)), { service, deploymentId, branch, pullRequest }]));
+  // Once more for another revision to go back to: the same branch, and the same pull request.
+  const others = (await openReverts(deps)).filter((one) => one.deploymentId !== deploymentId);
+  await deps.store.put(openKey, JSON.stringify([...others, { service, deploymentId, branch, pullRequest }]));
   await deps.engine.dispatch(service, { type: 'revert-proposed', deploymentId, pullRequest }, 'actuator');
 }
 
@@ -82,25 +88,24 @@ async function openReverts({ store }: CodeHostDeps): Promise<readonly OpenRevert
 async function closeNeedless(deps: CodeHostDeps): Promise<void> {
   const open = await openReverts(deps);
   const left: OpenRevert[] = [];
+  let failure: unknown;
   for (const one of open) {
     const unreverted = deps.engine.state(one.service)?.unreverted ?? null;
     if (unreverted?.deploymentId === one.deploymentId) left.push(one);
-    else if (!(await close(deps, one))) left.push(one);
+    else
+      try {
+        await close(deps, one);
+      } catch (thrown) {
+        failure ??= thrown;
+        if (!(thrown instanceof RefusedError)) left.push(one);
+      }
   }
   if (left.length !== open.length) await deps.store.put(openKey, JSON.stringify(left));
+  if (failure !== undefined) throw failure as Error;
 }
 
-async function close({ host, log }: CodeHostDeps, { branch, pullRequest }: OpenRevert): Promise<boolean> {
-  try {
-    const there = await host.pullRequest(pullRequest.number);
-    if (there?.state === 'open') await host.closePullRequest(pullRequest.number, branch);
-    else await host.deleteBranch(branch);
-    return true;
-  } catch (thrown) {
-    log.warn(
-      { pull_request: pullRequest.url, error: messageOf(thrown) },
-      'a revert pull request that is not needed any more is still open',
-    );
-    return thrown instanceof RefusedError;
-  }
+async function close({ host }: CodeHostDeps, { branch, pullRequest }: OpenRevert): Promise<void> {
+  const there = await host.pullRequest(pullRequest.number);
+  if (there?.state === 'open') await host.closePullRequest(pullRequest.number, branch);
+  else await host.deleteBranch(branch);
 }

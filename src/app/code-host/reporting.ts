@@ -1,5 +1,5 @@
 /** Statuses, deployments and comments: what should stand at the host is kept for each commit, and sent until it does. */
-import { messageOf, RefusedError } from '../../base/failures.ts';
+import { RefusedError, StalledError } from '../../base/failures.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { CommitStatus, HostDeploymentStatus } from '../../ports/code-host.ts';
@@ -16,7 +16,8 @@ export interface Reporting {
 
 interface CommitRecord {
   readonly at: Instant;
-  readonly services: Readonly<Record<string, ServiceReport>>;
+  /** In the order in which they came. */
+  readonly services: readonly ServiceReport[];
   /** Pull requests that brought it; null: none was found so far. */
   readonly pulls: readonly number[] | null;
 }
@@ -28,6 +29,8 @@ interface Book {
   readonly since: Instant;
   /** Commits whose record has not been sent. */
   readonly unsent: readonly string[];
+  /** Commits with a record, by when they last changed. */
+  readonly kept: Readonly<Record<string, Instant>>;
 }
 
 const bookKey = 'reports';
@@ -36,56 +39,77 @@ const pullKey = (number: number): string => `report/pull/${number}`;
 const batchRows = 500;
 /** A commit that the host does not know by then was taken off its branch. */
 const unknownForMs = 600_000;
+/** Longer than anything can happen to what a commit brought, but that somebody takes it back by hand. */
+const keptForMs = 8 * 24 * 3_600_000;
 
 export function createReporting(deps: CodeHostDeps): Reporting {
   const lastStates = new Map<string, ServiceState>();
 
   async function readBook(): Promise<Book> {
     const saved = await deps.store.get(bookKey);
-    return saved === null ? { position: 0, since: deps.clock.now(), unsent: [] } : (JSON.parse(saved) as Book);
+    return saved === null ? { position: 0, since: deps.clock.now(), unsent: [], kept: {} } : (JSON.parse(saved) as Book);
   }
 
-  async function takeIn(book: Book): Promise<Book> {
-    let { position } = book;
-    const found: ServiceReport[] = [];
+  /** A batch at a time: after a long outage there can be very many rows. */
+  async function takeIn(before: Book): Promise<Book> {
+    let book = before;
     for (;;) {
-      const rows = await deps.store.journal(position, batchRows);
+      const rows = await deps.store.journal(book.position, batchRows);
+      const last = rows.at(-1);
+      if (last === undefined) return book;
+      const found: ServiceReport[] = [];
       for (const row of rows) {
-        const before = lastStates.get(row.service) ?? (await previousState(deps.store, row));
-        if (row.at >= book.since) found.push(...reportsOf(row, before));
+        const was = lastStates.get(row.service) ?? (await previousState(deps.store, row));
+        if (row.at >= book.since) found.push(...reportsOf(row, was));
         lastStates.set(row.service, row.stateAfter);
-        position = row.position;
       }
-      if (rows.length < batchRows) break;
+      const byCommit = Map.groupBy(found, ({ commit }) => commit);
+      for (const [commit, reports] of byCommit) await merge(deps, commit, reports);
+      const changed = Object.fromEntries([...byCommit.keys()].map((commit) => [commit, deps.clock.now()]));
+      const unsent = [...new Set([...book.unsent, ...byCommit.keys()])];
+      book = { ...book, position: last.position, unsent, kept: { ...book.kept, ...changed } };
+      await deps.store.put(bookKey, JSON.stringify(book));
     }
-    if (position === book.position) return book;
-    const byCommit = Map.groupBy(found, ({ commit }) => commit);
-    for (const [commit, reports] of byCommit) await merge(deps, commit, reports);
-    const next = { ...book, position, unsent: [...new Set([...book.unsent, ...byCommit.keys()])] };
-    await deps.store.put(bookKey, JSON.stringify(next));
-    return next;
+  }
+
+  /** Records that nothing can change any more. */
+  async function forget(book: Book): Promise<Book> {
+    const before = deps.clock.now() - keptForMs;
+    const old = Object.entries(book.kept).filter(([commit, at]) => at < before && !book.unsent.includes(commit));
+    if (old.length === 0) return book;
+    for (const [commit] of old) {
+      for (const number of (await readRecord(deps, commit))?.pulls ?? []) await deps.store.remove(pullKey(number));
+      await deps.store.remove(recordKey(commit));
+    }
+    const gone = new Set(old.map(([commit]) => commit));
+    const kept = Object.fromEntries(Object.entries(book.kept).filter(([commit]) => !gone.has(commit)));
+    return { ...book, kept };
   }
 
   return {
     async report() {
       const book = await takeIn(await readBook());
       const left: string[] = [];
-      let failure: unknown;
+      const pass: Pass = { failure: undefined, isAway: false, refused: new Set() };
       for (const commit of book.unsent) {
-        try {
-          if (failure === undefined) await send(deps, commit);
-          else left.push(commit);
-        } catch (thrown) {
-          if (await isGone(deps, commit, thrown)) continue;
-          left.push(commit);
-          // A commit that is not to be seen yet holds up no other one.
-          if (!(thrown instanceof RefusedError)) failure = thrown;
-        }
+        const isSent = !pass.isAway && (await send(deps, commit, pass));
+        if (!isSent) left.push(commit);
       }
-      if (left.length !== book.unsent.length) await deps.store.put(bookKey, JSON.stringify({ ...book, unsent: left }));
-      if (failure !== undefined) throw failure as Error;
+      const next = await forget(left.length === book.unsent.length ? book : { ...book, unsent: left });
+      if (next !== book) await deps.store.put(bookKey, JSON.stringify(next));
+      if (pass.failure !== undefined) throw pass.failure as Error;
     },
   };
+}
+
+/** One try to send what is unsent. */
+interface Pass {
+  /** The first. */
+  failure: unknown;
+  /** Nothing more is tried: the host does not answer. */
+  isAway: boolean;
+  /** Kinds that a person must do something about, mostly for want of a permission. */
+  readonly refused: Set<Kind>;
 }
 
 async function readRecord({ store }: CodeHostDeps, commit: string): Promise<CommitRecord | null> {
@@ -95,41 +119,56 @@ async function readRecord({ store }: CodeHostDeps, commit: string): Promise<Comm
 
 async function merge(deps: CodeHostDeps, commit: string, reports: readonly ServiceReport[]): Promise<void> {
   const known = await readRecord(deps, commit);
-  const services = { ...known?.services, ...Object.fromEntries(reports.map((report) => [report.service, report])) };
-  const record: CommitRecord = { at: deps.clock.now(), services, pulls: known?.pulls ?? null };
+  const byService = new Map([...(known?.services ?? []), ...reports].map((report) => [report.service, report]));
+  const record: CommitRecord = { at: deps.clock.now(), services: [...byService.values()], pulls: known?.pulls ?? null };
   await deps.store.put(recordKey(commit), JSON.stringify(record));
 }
 
-async function isGone(deps: CodeHostDeps, commit: string, thrown: unknown): Promise<boolean> {
-  if (!(thrown instanceof RefusedError)) return false;
+type Kind = 'statuses' | 'deployments' | 'comments';
+
+const kinds = { statuses: sendStatuses, deployments: sendDeployments, comments: sendComments } as const;
+
+/** Whether all of it is there. Each kind by itself: one that is refused must not keep the others, or other commits, from people. */
+async function send(deps: CodeHostDeps, commit: string, pass: Pass): Promise<boolean> {
   const record = await readRecord(deps, commit);
-  const isOld = record === null || deps.clock.now() - record.at > unknownForMs;
-  if (isOld) deps.log.warn({ commit, error: messageOf(thrown) }, 'the code host does not take reports of this commit; it gets none');
-  return isOld;
+  if (record === null) return true;
+  let isSent = true;
+  for (const kind of ['statuses', 'deployments', 'comments'] as const) {
+    if (!deps.settings().codeHost[kind]) continue;
+    const isDone = !pass.isAway && !pass.refused.has(kind) && (await sendKind(deps, commit, { record, kind, pass }));
+    isSent = isSent && isDone;
+  }
+  return isSent;
 }
 
-/** Each kind by itself: one that is refused must not keep the others from people. */
-async function send(deps: CodeHostDeps, commit: string): Promise<void> {
-  const record = await readRecord(deps, commit);
-  if (record === null) return;
-  const { statuses, deployments, comments } = deps.settings().codeHost;
-  const kinds = [...(statuses ? [sendStatuses] : []), ...(deployments ? [sendDeployments] : []), ...(comments ? [sendComments] : [])];
-  let failure: unknown;
-  for (const kind of kinds) {
-    try {
-      await kind(deps, commit, record);
-    } catch (thrown) {
-      failure ??= thrown;
-    }
+async function sendKind(
+  deps: CodeHostDeps,
+  commit: string,
+  { record, kind, pass }: { readonly record: CommitRecord; readonly kind: Kind; readonly pass: Pass },
+): Promise<boolean> {
+  try {
+    await kinds[kind](deps, commit, record);
+    return true;
+  } catch (thrown) {
+    // A commit that is not to be seen yet, or not any more.
+    if (thrown instanceof RefusedError) return isGone(deps, commit, record, thrown);
+    pass.failure ??= thrown;
+    if (thrown instanceof StalledError) pass.refused.add(kind);
+    else pass.isAway = true;
+    return false;
   }
-  if (failure !== undefined) throw failure as Error;
+}
+
+function isGone({ clock, log }: CodeHostDeps, commit: string, record: CommitRecord, thrown: RefusedError): boolean {
+  if (clock.now() - record.at <= unknownForMs) return false;
+  log.warn({ commit, error: thrown.message }, 'the code host does not take reports of this commit; it gets none');
+  return true;
 }
 
 async function sendStatuses(deps: CodeHostDeps, commit: string, { services }: CommitRecord): Promise<void> {
   const most = deps.settings().codeHost.aggregateAbove;
   // In the order in which they came: what has a status of its own keeps it.
-  const reports = Object.values(services);
-  for (const report of reports.slice(0, most)) {
+  for (const report of services.slice(0, most)) {
     const { deployment } = report;
     await deps.host.ensureStatus(commit, {
       context: `actuator/${report.service}`,
@@ -138,7 +177,7 @@ async function sendStatuses(deps: CodeHostDeps, commit: string, { services }: Co
       url: deployment === null ? null : deps.host.recordUrl(deploymentFolder(deployment.id)),
     });
   }
-  if (reports.length > most) await deps.host.ensureStatus(commit, aggregate(reports));
+  if (services.length > most) await deps.host.ensureStatus(commit, aggregate(services));
 }
 
 /** Of all of them: pending as long as one is, then as bad as the worst. */
@@ -155,7 +194,7 @@ export function aggregate(reports: readonly ServiceReport[]): CommitStatus {
 }
 
 async function sendDeployments({ host, publicUrl }: CodeHostDeps, commit: string, { services }: CommitRecord): Promise<void> {
-  for (const { service, deployment, phase, text } of Object.values(services)) {
+  for (const { service, deployment, phase, text } of services) {
     if (deployment === null) continue;
     const { id, plan } = deployment;
     await host.ensureDeployment(
@@ -186,7 +225,7 @@ async function sendComments(deps: CodeHostDeps, commit: string, record: CommitRe
   for (const number of pulls) {
     const commits = await commitsOf(deps, number, commit);
     const records = await Promise.all(commits.map((one) => readRecord(deps, one)));
-    const reports = records.flatMap((one) => Object.values(one?.services ?? {}));
+    const reports = records.flatMap((one) => one?.services ?? []);
     await deps.host.ensureComment(
       number,
       rolloutMarker,
@@ -196,7 +235,7 @@ async function sendComments(deps: CodeHostDeps, commit: string, record: CommitRe
 }
 
 async function pullsOf({ host, branch }: CodeHostDeps, commit: string): Promise<readonly number[]> {
-  const found = await host.pullRequestsOf(commit);
+  const found = (await host.pullRequestsOf(commit)) ?? [];
   return found.filter(({ state, base }) => state === 'merged' && base === branch).map(({ number }) => number);
 }
 

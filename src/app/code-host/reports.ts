@@ -32,7 +32,7 @@ export function reportsOf({ event, stateAfter: after }: JournalRow, before: Serv
   return [
     ...ofEvent(event, after),
     ...outOfLine(was, after),
-    ...(hasEnded(event, was.last, after.last) ? [ended(after, after.last)] : []),
+    ...(hasEnded(event, was.last, after.last) ? [ended(after, after.last, was.active?.id === after.last.id)] : []),
     ...(after.active === null ? [] : [underWay(after, after.active)]),
   ];
 }
@@ -46,7 +46,10 @@ function ofEvent(event: ServiceEvent, after: ServiceState): readonly ServiceRepo
         ...seen(after, event.revision.commit, event.revision.digest),
       ];
     case 'revision-rejected':
-      return after.rejection === null ? [] : [rejected(after, event.commit, after.rejection)];
+      return [
+        ...(event.passedOver ?? []).map((commit) => superseded(after, commit, event.commit)),
+        ...(after.rejection === null ? [] : [rejected(after, event.commit, after.rejection)]),
+      ];
     case 'service-removed':
       return [bare(after, event.commit, 'success', 'skipped', 'its folder is gone; stable goes on being served')];
     default:
@@ -95,7 +98,8 @@ function rejected(state: ServiceState, commit: string, { problems }: Rejection):
 function outOfLine({ waiting }: ServiceState, after: ServiceState): readonly ServiceReport[] {
   if (waiting === null) return [];
   const { commit } = waiting.revision;
-  const isThere = [after.waiting?.revision.commit, after.active?.revision.commit, after.last?.revision.commit, after.rejection?.commit];
+  if (after.rejection?.commit === commit) return [rejected(after, commit, after.rejection)];
+  const isThere = [after.waiting?.revision.commit, after.active?.revision.commit, after.last?.revision.commit];
   if (isThere.includes(commit)) return [];
   return [superseded(after, commit, after.seen?.commit ?? '')];
 }
@@ -109,7 +113,7 @@ const terminal: Readonly<Record<TerminalPhase, CommitStatus['state']>> = {
   superseded: 'error',
 };
 
-function ended({ service, unreverted }: ServiceState, last: FinishedDeployment): ServiceReport {
+function ended({ service, unreverted }: ServiceState, last: FinishedDeployment, wasActive: boolean): ServiceReport {
   const { id, revision, phase, reason, judgement, revertCommit } = last;
   return {
     commit: revision.commit,
@@ -118,7 +122,7 @@ function ended({ service, unreverted }: ServiceState, last: FinishedDeployment):
     phase,
     text: `${phase.replace('-', ' ')}: ${reason}`,
     // One that was refused before it began has no deployment that anybody could look at.
-    deployment: phase === 'rejected' && last.judgement === null ? null : { id, plan: '' },
+    deployment: phase === 'rejected' && !wasActive ? null : { id, plan: '' },
     judgement,
     revertCommit,
     revertPullRequest: pullRequestOf(unreverted, id),

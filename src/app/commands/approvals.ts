@@ -4,10 +4,13 @@ import { refuse, type Result } from '../../base/result.ts';
 import type { Deployment } from '../../domain/rollout/state.ts';
 import { isSamePerson, namesOf, personOf, type Person } from '../../domain/safety/gates.ts';
 import type { ApprovalRequest } from '../../generated/types.ts';
+import type { Store } from '../../ports/store.ts';
+import { identitiesOf, type Identities } from '../reconcile/people.ts';
 import { dispatchOrder, target, type OperateDeps, type Ordered } from './operate.ts';
 
 export interface ApprovalDeps extends OperateDeps {
   readonly people: () => readonly Person[];
+  readonly store: Pick<Store, 'get'>;
 }
 
 export async function approve(deps: ApprovalDeps, request: ApprovalRequest, caller: string): Promise<Result<Ordered, readonly Problem[]>> {
@@ -15,7 +18,9 @@ export async function approve(deps: ApprovalDeps, request: ApprovalRequest, call
   if (!chosen.ok) return chosen;
   const { active } = chosen.value;
   const people = deps.people();
-  const problem = identityProblem(people, request.approver, caller) ?? (active === null ? null : approverProblem(people, active, caller));
+  const problem =
+    identityProblem(people, request.approver, caller) ??
+    (active === null ? null : approverProblem(await identitiesOf(deps.store, active.plan.gates, people), active, caller));
   if (problem !== null) return refuse([problem]);
   const digest = request.digest ?? active?.revision.digest ?? '';
   const actor = personOf(people, caller)?.name ?? caller;
@@ -50,13 +55,13 @@ export function identityProblem(people: readonly Person[], claimed: string | und
   };
 }
 
-function approverProblem(people: readonly Person[], { author, plan, approvals }: Deployment, caller: string): Problem | null {
-  if (namesOf(author).some((name) => isSamePerson(people, name, caller)))
+function approverProblem({ then, isSame }: Identities, { author, plan, approvals }: Deployment, caller: string): Problem | null {
+  if (namesOf(author).some((name) => isSame(name, caller)))
     return { code: 'forbidden', message: `${caller} has made this change, and nobody approves a change of their own.` };
-  if (approvals.some(({ approver }) => isSamePerson(people, approver, caller)))
+  if (approvals.some(({ approver }) => isSame(approver, caller)))
     return { code: 'conflict', message: `${caller} has approved it already; another person must.` };
   const { roles, approvers } = plan.gates;
-  const own = personOf(people, caller)?.roles ?? [];
+  const own = personOf(then, caller)?.roles ?? [];
   // By the settings that the change came under: one that makes somebody an approver is not approved by them.
   if (roles.length === 0 || personOf(approvers, caller) !== null) return null;
   return {

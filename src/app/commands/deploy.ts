@@ -16,11 +16,11 @@ import type { CodeHost } from '../../ports/code-host.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import { requestChange } from '../code-host/change-request.ts';
-import { pullRequesterKey } from '../code-host/parts.ts';
+import { branchRequesterKey } from '../code-host/parts.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { decidedTests, type DecidedTests } from '../reconcile/decided-tests.ts';
 import { settingsFor } from '../reconcile/admission.ts';
-import { requesterKey } from '../reconcile/reconciler.ts';
+import { requesterKey } from '../reconcile/commit-facts.ts';
 import { chooseService } from './choose-service.ts';
 
 export interface DeployDeps {
@@ -144,11 +144,14 @@ async function proposeChange(
   { service, request, actor, order, problems }: ProposedChange,
 ): Promise<Result<Deployed, readonly Problem[]>> {
   const { codeHost } = controlPlane.settings();
+  // By what was asked: the same again finds its pull request.
+  const branch = `actuator/deploy/${service}-${sha256Hex(canonicalJson([request, actor])).slice(0, 12)}`;
+  // Its author is us, and whoever asked must not approve it.
+  await store.put(branchRequesterKey(branch), actor);
   const outcome = await requestChange(writer, host, {
     ...order,
+    branch,
     edit: (text) => Promise.resolve(order.edit(text)),
-    // By what was asked: the same again finds its pull request.
-    branch: `actuator/deploy/${service}-${sha256Hex(canonicalJson([request, actor])).slice(0, 12)}`,
     title: `${service}: ${request.reason ?? 'deploy'}`,
     body: `${cell(actor)} asked for this change of ${code(service)} by \`actuator deploy\`${request.reason === undefined ? '' : `: ${cell(request.reason)}`}.\n\nWhoever asked does not approve it.\n`,
     labels: codeHost.labels ?? ['actuator'],
@@ -160,8 +163,6 @@ async function proposeChange(
   if (outcome.kind === 'blocked')
     return refuse([{ code: 'forbidden', message: `No branch for a pull request can be pushed: ${outcome.message}.` }]);
   const { number, url } = outcome.pullRequest;
-  // Its author is us, and whoever asked must not approve it.
-  await store.put(pullRequesterKey(number), actor);
   return ok({ service, commit: outcome.commit, deployment_id: null, pull_request: { number, url } });
 }
 

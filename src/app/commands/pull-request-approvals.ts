@@ -2,13 +2,13 @@
 import type { Problem } from '../../base/problem.ts';
 import { cell } from '../../base/markdown.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
-import { isSamePerson, personOf } from '../../domain/safety/gates.ts';
+import { isSamePerson, namesOf, personOf } from '../../domain/safety/gates.ts';
 import { newService } from '../../domain/rollout/state.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { ApprovalRequest } from '../../generated/types.ts';
 import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
-import { createHeadDigests } from '../code-host/head-digests.ts';
+import { createHeadDigests, type Content } from '../code-host/head-digests.ts';
 import { authorsOf, dropGiven, keepGiven } from '../code-host/pull-request.ts';
 import { identityProblem, type ApprovalDeps } from './approvals.ts';
 
@@ -61,14 +61,24 @@ async function openOne(
         message: `Pull request #${number} is ${pull.state}; what waits of it is approved by its deployment (pending-approvals).`,
       },
     ]);
-  const authors = verdict === 'approved' ? await authorsOf({ host, store }, pull) : [];
-  if (!authors.some((author) => isSamePerson(people(), author, caller))) return ok(pull);
+  if (verdict !== 'approved') return ok(pull);
+  const { identities, isComplete } = await authorsOf({ host, store }, pull);
+  if (!isComplete)
+    return refuse([
+      {
+        code: 'not-applicable',
+        message: `#${number} has more commits than the code host tells of, so nobody is known to have no hand in it.`,
+      },
+    ]);
+  if (!identities.flatMap(namesOf).some((author) => isSamePerson(people(), author, caller))) return ok(pull);
   return refuse([{ code: 'forbidden', message: `${caller} has a hand in #${number}, and nobody approves a change of their own.` }]);
 }
 
+type Found = Content & { readonly service: string };
+
 interface Review {
   readonly pull: PullRequest;
-  readonly services: Reviewed['services'];
+  readonly services: readonly Found[];
   readonly request: ApprovalRequest;
   readonly caller: string;
   readonly verdict: Verdict;
@@ -83,14 +93,14 @@ async function record(
   const approver = personOf(people(), caller)?.name ?? caller;
   const words = request.comment ?? request.reason ?? '';
   const comment = `on #${pull.number}, through the API${words === '' ? '' : `: ${words}`}`;
-  for (const { service, digest } of services) {
-    if (verdict === 'approved') await keepGiven(store, service, digest, { approver, comment, at: clock.now(), review: true });
+  for (const { service, digest, content } of services) {
+    if (verdict === 'approved') await keepGiven(store, service, digest, { approver, comment, at: clock.now(), review: true, content });
     else await dropGiven(store, service, digest, approver);
   }
   const said = verdict === 'approved' ? 'approves this' : 'wants this changed';
   const body = `**${cell(approver)}** ${said}, through Actuator${words === '' ? '.' : `: ${cell(words)}`}`;
   const left = await host.leaveReview(pull.number, verdict, pull.head, body);
-  return ok({ pull_request: pull.number, services, review_left: left });
+  return ok({ pull_request: pull.number, services: services.map(({ service, digest }) => ({ service, digest })), review_left: left });
 }
 
 function fieldProblems(request: ApprovalRequest, verdict: Verdict): Problem | null {
@@ -109,7 +119,7 @@ async function contentOf(
   deps: PullRequestApprovalDeps,
   host: CodeHost,
   pull: PullRequest,
-): Promise<Result<Reviewed['services'], readonly Problem[]>> {
+): Promise<Result<readonly Found[], readonly Problem[]>> {
   const files = await host.changedFiles(pull.number);
   if (files.includes('models.yaml'))
     return refuse([
@@ -123,7 +133,7 @@ async function contentOf(
   const found = await Promise.all(
     names.map(async (service) => {
       const all = await digests.of(deps.engine.state(service) ?? newService(service), pull.head);
-      return all.map((digest) => ({ service, digest }));
+      return all.map((content) => ({ service, ...content }));
     }),
   );
   const services = found.flat();

@@ -3,6 +3,8 @@ import { isSameJson } from '../../base/json.ts';
 import { oneLine } from '../../base/text.ts';
 import type { ServiceEvent } from '../../domain/rollout/event.ts';
 import { reduce } from '../../domain/rollout/reduce.ts';
+import type { Plan } from '../../domain/planning/plan.ts';
+import { newerGates } from '../../domain/safety/gates.ts';
 import { nothingOrdered } from '../../domain/rollout/transitions.ts';
 import { describeTransition } from '../../domain/rollout/sentences.ts';
 import { everyService, newService, type ServiceState } from '../../domain/rollout/state.ts';
@@ -37,8 +39,19 @@ export interface EngineDeps {
 }
 
 function withNewMembers(state: ServiceState): ServiceState {
-  const active = state.active === null ? null : { ...nothingOrdered, ...state.active };
-  return { ...newService(state.service), ...state, active };
+  const { active, waiting, watch } = state;
+  return {
+    ...newService(state.service),
+    ...state,
+    active: active === null ? null : withNewGates({ ...nothingOrdered, ...active }),
+    waiting: waiting === null ? null : withNewGates(waiting),
+    watch: watch === null ? null : withNewGates(watch),
+  };
+}
+
+function withNewGates<T extends { readonly plan: Plan }>(holder: T): T {
+  const { plan } = holder;
+  return { ...holder, plan: { ...plan, gates: { ...newerGates, ...plan.gates } } };
 }
 
 export function createEngine({ store, clock, term }: EngineDeps): Engine {

@@ -47,17 +47,17 @@ export async function accept(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
-  /** What is wrong with the signature of who changed the file last; null: nothing. */
-  unsigned: (path: string) => Promise<Problem | null>,
+  /** What keeps out how the file was changed last: its signature, or how it came; null: nothing. */
+  unfit: (path: string) => Promise<Problem | null>,
 ): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
-  const repository = await signedRepositorySettings(await loadRepositorySettings(loader, tree), last, unsigned);
-  const services = await loadServiceSettings(loader, tree, last, unsigned);
-  const catalogue = await signed(await loadCatalogue(loader, tree), last.catalogue, 'models.yaml', unsigned);
+  const repository = await fitRepositorySettings(await loadRepositorySettings(loader, tree), last, unfit);
+  const services = await loadServiceSettings(loader, tree, last, unfit);
+  const catalogue = await fit(await loadCatalogue(loader, tree), last.catalogue, 'models.yaml', unfit);
   return {
     accepted: {
       ...(repository.ok ? repository.value : { repository: last.repository, policies: last.policies }),
       services: services.accepted,
-      codeOwners: await signedCodeOwners(loader, tree, last, unsigned),
+      codeOwners: await fitCodeOwners(loader, tree, last, unfit),
       catalogue: catalogue.ok ? catalogue.value : last.catalogue,
     },
     problems: [
@@ -101,28 +101,28 @@ async function loadRepositorySettings(
   return repository.ok && problems.length === 0 ? ok({ repository: repository.value, policies }) : refuse(problems);
 }
 
-/** What has changed must be signed, where settings demand that; what is as it was accepted need not be looked at. */
-async function signed<T>(
+/** What has changed must be fit to be admitted; what is as it was accepted need not be looked at. */
+async function fit<T>(
   loaded: Result<T, readonly Problem[]>,
   last: T | null,
   path: string,
-  unsigned: (path: string) => Promise<Problem | null>,
+  unfit: (path: string) => Promise<Problem | null>,
 ): Promise<Result<T, readonly Problem[]>> {
   if (!loaded.ok || canonicalJson(loaded.value) === canonicalJson(last)) return loaded;
-  const problem = await unsigned(path);
+  const problem = await unfit(path);
   return problem === null ? loaded : refuse([problem]);
 }
 
 /** actuator.yaml and each policy by itself, also those that are gone. */
-async function signedRepositorySettings(
+async function fitRepositorySettings(
   loaded: Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>,
   last: Accepted,
-  unsigned: (path: string) => Promise<Problem | null>,
+  unfit: (path: string) => Promise<Problem | null>,
 ): Promise<typeof loaded> {
   if (!loaded.ok) return loaded;
   const problems: Problem[] = [];
   const add = async (path: string, is: unknown, was: unknown): Promise<void> => {
-    const problem = canonicalJson(is ?? null) === canonicalJson(was ?? null) ? null : await unsigned(path);
+    const problem = canonicalJson(is ?? null) === canonicalJson(was ?? null) ? null : await unfit(path);
     if (problem !== null) problems.push(problem);
   };
   await add('actuator.yaml', loaded.value.repository, last.repository);
@@ -131,24 +131,35 @@ async function signedRepositorySettings(
   return problems.length === 0 ? loaded : refuse(problems);
 }
 
+/** Null: the service has none. A link in its place is no missing file. */
+async function loadOverrides(
+  loader: Loader,
+  tree: RepositoryTree,
+  service: string,
+): Promise<Result<WrittenSettings, readonly Problem[]> | null> {
+  const path = `services/${service}/rollout.yaml`;
+  const unsafe = (tree.problems.get(service) ?? []).filter(({ file }) => file === path);
+  if (unsafe.length > 0) return refuse(unsafe);
+  const blob = tree.services.get(service)?.rollout ?? null;
+  return blob === null ? null : loadSettings(loader, blob, 'service');
+}
+
 async function loadServiceSettings(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
-  unsigned: (path: string) => Promise<Problem | null>,
+  unfit: (path: string) => Promise<Problem | null>,
 ): Promise<{ readonly accepted: Accepted['services']; readonly problems: readonly Problem[] }> {
   const accepted: Record<string, WrittenSettings> = {};
   const problems: Problem[] = [];
-  for (const [service, { rollout }] of tree.services) {
-    if (rollout === null) continue;
-    const loaded = await loadSettings(loader, rollout, 'service');
+  for (const service of new Set([...tree.services.keys(), ...Object.keys(last.services)])) {
     const before = Object.hasOwn(last.services, service) ? last.services[service] : undefined;
-    const meant = await signed(loaded, before ?? {}, rollout.path, unsigned);
-    if (meant.ok) accepted[service] = meant.value;
-    else {
+    const loaded = await loadOverrides(loader, tree, service);
+    const meant = await fit(loaded ?? ok({}), before ?? {}, `services/${service}/rollout.yaml`, unfit);
+    if (!meant.ok) {
       problems.push(...meant.error);
       if (before !== undefined) accepted[service] = before;
-    }
+    } else if (loaded !== null) accepted[service] = meant.value;
   }
   return { accepted, problems };
 }
@@ -168,13 +179,13 @@ export function describeProblems(problems: readonly Problem[]): string {
   return problems.slice(0, 5).map(formatProblem).join('; ');
 }
 
-async function signedCodeOwners(
+async function fitCodeOwners(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
-  unsigned: (path: string) => Promise<Problem | null>,
+  unfit: (path: string) => Promise<Problem | null>,
 ): Promise<string> {
   const text = tree.codeOwners === null ? '' : await loader.text(tree.codeOwners);
-  if (text === last.codeOwners || tree.codeOwners === null) return text;
-  return (await unsigned(tree.codeOwners.path)) === null ? text : last.codeOwners;
+  if (text === last.codeOwners) return text;
+  return (await unfit(tree.codeOwners?.path ?? 'CODEOWNERS')) === null ? text : last.codeOwners;
 }

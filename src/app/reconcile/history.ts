@@ -1,56 +1,93 @@
-/** Which commit brought a service's present content. */
-import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
+/** Which commits brought what is on the branch now. */
+import type { BlobRef, ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
+
+/** From what was worked through last to what the branch holds now. */
+export interface Span {
+  readonly from: string;
+  readonly tree: RepositoryTree;
+  /** First-parent, oldest first, after `from`; null: `from` is not behind the tip, or too far. */
+  readonly commits: readonly string[] | null;
+}
 
 export interface LastChange {
   readonly commit: string;
-  /** Earlier ones that changed the service's own file, the newest first; bounded. */
+  /** Earlier ones that changed the service's own file, the oldest first. */
   readonly passedOver: readonly string[];
 }
 
-/** So far back people want to know what became of each commit. */
-const mostPassedOver = 20;
-
 /**
- * Of `commits` (first-parent, oldest first, after `from`) the last one that changed what the service is made of: its file, or the
- * catalogue. Earlier ones that touched it are superseded by it. A digest may stay the same over such a commit; naming the newer
- * commit for it does no harm, since only digests decide.
+ * The last commit that changed what the service is made of: its file, or the catalogue. Earlier ones that touched it are superseded by
+ * it. A digest may stay the same over such a commit; what it is built on is looked at with it.
  */
-export async function lastChange(
-  repository: ConfigurationRepository,
-  commits: readonly string[],
-  from: string,
-  service: string,
-  head: RepositoryTree,
-): Promise<LastChange> {
-  const wanted = fingerprint(head, service);
-  for (let index = commits.length - 1; index >= 0; index--) {
-    const [commit, parent] = step(commits, from, index);
-    if (fingerprint(await repository.tree(parent), service) === wanted) continue;
-    return { commit, passedOver: await changesBefore(repository, commits, from, service, index) };
-  }
-  return { commit: head.commit, passedOver: [] };
+export async function lastChange(repository: ConfigurationRepository, span: Span, service: string): Promise<LastChange> {
+  const { commits, tree } = span;
+  if (commits === null) return { commit: tree.commit, passedOver: [] };
+  const changes = await changesIn(repository, span);
+  const own = changes.get(`services/${service}/config.yaml`) ?? [];
+  const last = Math.max(own.at(-1) ?? -1, changes.get('models.yaml')?.at(-1) ?? -1);
+  const commit = commits[last] ?? tree.commit;
+  return { commit, passedOver: own.flatMap((index) => commits[index] ?? []).filter((one) => one !== commit) };
 }
 
-function step(commits: readonly string[], from: string, index: number): readonly [string, string] {
-  return [commits[index] ?? from, index === 0 ? from : (commits[index - 1] ?? from)];
+/** The commit that brought the file as it stands at the end of the span; null: it is as it was before. */
+export async function broughtBy(repository: ConfigurationRepository, span: Span, path: string): Promise<string | null> {
+  const last = span.commits === null ? undefined : (await changesIn(repository, span)).get(path)?.at(-1);
+  const commit = last === undefined ? undefined : span.commits?.[last];
+  if (commit !== undefined) return commit;
+  // A history that does not go on from where we were brings by its tip whatever differs.
+  return oidAt(span.tree, path) === oidAt(await repository.tree(span.from), path) ? null : span.tree.commit;
 }
 
-async function changesBefore(
-  repository: ConfigurationRepository,
-  commits: readonly string[],
-  from: string,
-  service: string,
-  before: number,
-): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (let index = before - 1; index >= Math.max(0, before - mostPassedOver); index--) {
-    const [commit, parent] = step(commits, from, index);
-    const [own, older] = [await repository.tree(commit), await repository.tree(parent)];
-    if (own.services.get(service)?.config?.oid !== older.services.get(service)?.config?.oid) found.push(commit);
-  }
+/** Path -> which commits of the span changed it, the oldest first. Made once for all services. */
+type Changes = ReadonlyMap<string, readonly number[]>;
+
+const known = new WeakMap<Span, Promise<Changes>>();
+
+function changesIn(repository: ConfigurationRepository, span: Span): Promise<Changes> {
+  const found = known.get(span) ?? computeChanges(repository, span);
+  known.set(span, found);
   return found;
 }
 
-function fingerprint(tree: RepositoryTree, service: string): string {
-  return `${tree.services.get(service)?.config?.oid ?? ''} ${tree.catalogue?.oid ?? ''}`;
+async function computeChanges(repository: ConfigurationRepository, { from, commits }: Span): Promise<Changes> {
+  const changes = new Map<string, number[]>();
+  let before = await repository.tree(from);
+  for (const [index, commit] of (commits ?? []).entries()) {
+    const own = await repository.tree(commit);
+    for (const path of differing(before, own)) changes.set(path, [...(changes.get(path) ?? []), index]);
+    before = own;
+  }
+  return changes;
+}
+
+function differing(a: RepositoryTree, b: RepositoryTree): readonly string[] {
+  const services = new Set([...a.services.keys(), ...b.services.keys()]);
+  const policies = new Set([...a.policies.keys(), ...b.policies.keys()]);
+  const paths = [
+    'actuator.yaml',
+    'models.yaml',
+    ...[a, b].flatMap(({ codeOwners }) => codeOwners?.path ?? []),
+    ...[...policies].map((name) => `policies/${name}.yaml`),
+  ].filter((path) => oidAt(a, path) !== oidAt(b, path));
+  for (const service of services) {
+    const [was, is] = [a.services.get(service), b.services.get(service)];
+    if (was?.config?.oid !== is?.config?.oid) paths.push(`services/${service}/config.yaml`);
+    if (was?.rollout?.oid !== is?.rollout?.oid) paths.push(`services/${service}/rollout.yaml`);
+  }
+  return [...new Set(paths)];
+}
+
+/** Of a file that means something to us; null: it is not there, or no plain file. */
+export function oidAt(tree: RepositoryTree, path: string): string | null {
+  return blobAt(tree, path)?.oid ?? null;
+}
+
+function blobAt(tree: RepositoryTree, path: string): BlobRef | null | undefined {
+  if (path === 'actuator.yaml') return tree.settings;
+  if (path === 'models.yaml') return tree.catalogue;
+  if (path.endsWith('CODEOWNERS')) return tree.codeOwners;
+  const policy = /^policies\/(.+)\.yaml$/.exec(path)?.[1];
+  if (policy !== undefined) return tree.policies.get(policy);
+  const [, service = '', file = ''] = /^services\/([^/]+)\/(config|rollout)\.yaml$/.exec(path) ?? [];
+  return tree.services.get(service)?.[file === 'rollout' ? 'rollout' : 'config'];
 }

@@ -4,6 +4,7 @@ import type { Problem } from '../../base/problem.ts';
 import { utcDay } from '../../base/time.ts';
 import { groundProblems } from '../../domain/config/arms.ts';
 import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
+import { resolvePeople } from '../../domain/safety/gates.ts';
 import { resolveSignatures } from '../../domain/safety/signatures.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
@@ -13,9 +14,11 @@ import type { Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
 import type { Engine } from '../engine/engine.ts';
 import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
-import { lastChange, type LastChange } from './history.ts';
+import { authorOf, hasReason, noReason } from './commit-facts.ts';
+import { createFitness, type Fitness } from './fitness.ts';
+import { lastChange, type LastChange, type Span } from './history.ts';
 import type { Loader } from './loader.ts';
-import { signatureProblem } from './signing.ts';
+import { keepPeople } from './people.ts';
 import { readService, save, servingsOf } from './read-service.ts';
 
 export interface ReconcilerDeps {
@@ -23,6 +26,7 @@ export interface ReconcilerDeps {
   readonly store: Store;
   readonly repository: ConfigurationRepository;
   readonly codeHost: CodeHost | null;
+  readonly branchName: string;
   readonly loader: Loader;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,11 +36,6 @@ export interface ReconcilerDeps {
   /** Throws StalledError when somebody else's record shows that this is no first start. */
   readonly beforeBootstrap: () => Promise<void>;
   readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
-}
-
-/** Who asked for a commit that we wrote for them. */
-export function requesterKey(commit: string): string {
-  return `requester/${commit}`;
 }
 
 const headKey = 'head';
@@ -65,6 +64,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
   let isInterrupted = false;
   let settingsWait = false;
+  const fitness = createFitness(deps);
 
   function isDone(tip: string): boolean {
     return tip === head && !isInterrupted && !settingsWait && deps.engine.states().every(isAccountedFor);
@@ -77,20 +77,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     if (isDone(tip)) return;
     await store.put(workingKey, tip);
     const tree = await repository.tree(tip);
-    const before = accepted ?? nothingAccepted;
-    const policy = resolveSignatures(before.repository);
-    const next = await accept(deps.loader, tree, before, (path) => signatureProblem(deps, policy, tip, path));
-    // On the very first commit there is nothing older to be admitted under.
-    const inForce: Accepted = accepted === null ? next.accepted : { ...accepted, catalogue: next.accepted.catalogue };
+    const span = await spanOf(repository, head, tree);
+    const { next, inForce } = await admit(deps, fitness, span, accepted);
     if (head === null) {
       await deps.beforeBootstrap();
       await bootstrap(deps, tree, inForce);
     } else
-      await advance(deps, {
-        from: head,
+      await advance(deps, fitness, {
+        span,
         tree,
         inForce,
-        looksAtAll: isInterrupted || !isSameCatalogue(before, next.accepted),
+        looksAtAll: isInterrupted || !isSameCatalogue(accepted ?? nothingAccepted, next.accepted),
         isAccepted: tip === acceptedHead,
       });
     if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
@@ -131,6 +128,37 @@ function headProblem(commit: string, tip: string | null, head: string | null): P
   return null;
 }
 
+/** Where the branch has moved on by more, its newest commit stands for all of them. */
+const longestSpan = 5000;
+const nothingWrong: Promise<null> = Promise.resolve(null);
+
+async function spanOf(repository: ConfigurationRepository, head: string | null, tree: RepositoryTree): Promise<Span> {
+  const commits = head === null ? [] : await repository.firstParents(head, tree.commit, longestSpan);
+  return { from: head ?? tree.commit, tree, commits };
+}
+
+interface Admitted {
+  readonly next: Awaited<ReturnType<typeof accept>>;
+  /** For what the commit brings besides. */
+  readonly inForce: Accepted;
+}
+
+async function admit({ loader }: ReconcilerDeps, fitness: Fitness, span: Span, accepted: Accepted | null): Promise<Admitted> {
+  // On the very first commit there is nothing older to be admitted under.
+  if (accepted === null) {
+    const next = await accept(loader, span.tree, nothingAccepted, () => nothingWrong);
+    return { next, inForce: next.accepted };
+  }
+  const next = await accept(loader, span.tree, accepted, settingsFitness(fitness, span, accepted));
+  return { next, inForce: { ...accepted, catalogue: next.accepted.catalogue } };
+}
+
+/** By the settings accepted before. */
+function settingsFitness(fitness: Fitness, span: Span, { repository }: Accepted): (path: string) => Promise<Problem | null> {
+  const rules = { signatures: resolveSignatures(repository), directPushes: repository.versioning?.direct_pushes ?? 'refuse' } as const;
+  return (path) => fitness(span, path, rules);
+}
+
 function tellOfSettings({ log, onSettings }: ReconcilerDeps, accepted: Accepted, problems: readonly Problem[], commit: string): void {
   if (problems.length > 0) log.warn({ commit, problems: describeProblems(problems) }, 'settings refused, the last accepted stay in force');
   onSettings(accepted, problems);
@@ -146,13 +174,14 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
   for (const service of tree.services.keys()) {
     // Adopted by a first look that a crash cut short: what came since then is a change like any other.
     if ((deps.engine.state(service)?.stable ?? null) !== null) {
-      await lookAt(deps, { tree, inForce }, service, onlyAt(commit));
+      const span = { from: commit, tree, commits: [] };
+      await lookAt(deps, { span, tree, inForce, fitness: () => nothingWrong }, service, { commit, passedOver: [] });
       continue;
     }
     const read = await readService(deps, tree, service, inForce);
     const problems = read.ok ? groundProblems(read.value.definition.config, false) : read.error;
     if (!read.ok || problems.length > 0) {
-      await reject(deps, service, commit, problems);
+      await reject(deps, service, { commit, passedOver: [] }, problems);
       continue;
     }
     await save(deps, read.value, commit);
@@ -161,7 +190,7 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
 }
 
 interface Advance {
-  readonly from: string;
+  readonly span: Span;
   readonly tree: RepositoryTree;
   readonly inForce: Accepted;
   /** The catalogue has changed, or a crash cut the last look short. */
@@ -169,10 +198,10 @@ interface Advance {
   readonly isAccepted: boolean;
 }
 
-async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
-  const { tree } = step;
-  const commits = await deps.repository.firstParents(step.from, tree.commit, 200);
-  const before = commits === null ? null : await deps.repository.tree(step.from);
+async function advance(deps: ReconcilerDeps, fitness: Fitness, step: Advance): Promise<void> {
+  const { tree, span } = step;
+  const { commits } = span;
+  const before = commits === null ? null : await deps.repository.tree(span.from);
   const removed = deps.engine.states().filter((state) => isRemoved(state, tree));
   if (!step.isAccepted) {
     refuseMassRemoval(removed.length, deps.engine.states().length, tree.commit);
@@ -180,8 +209,7 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
   }
   for (const service of tree.services.keys()) {
     if (before !== null && needsNoLook(deps.engine.state(service), step) && hasSameFile(before, tree, service)) continue;
-    const change = commits === null ? onlyAt(tree.commit) : await lastChange(deps.repository, commits, step.from, service, tree);
-    await lookAt(deps, step, service, change);
+    await lookAt(deps, { ...step, fitness }, service, await lastChange(deps.repository, span, service));
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
 }
@@ -214,40 +242,35 @@ function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: str
   return oid !== undefined && oid === before.services.get(service)?.config?.oid;
 }
 
-function onlyAt(commit: string): LastChange {
-  return { commit, passedOver: [] };
-}
+type Look = Pick<Advance, 'span' | 'tree' | 'inForce'> & { readonly fitness: Fitness };
 
-async function lookAt(
-  deps: ReconcilerDeps,
-  step: Pick<Advance, 'tree' | 'inForce'>,
-  service: string,
-  { commit, passedOver }: LastChange,
-): Promise<void> {
+async function lookAt(deps: ReconcilerDeps, step: Look, service: string, change: LastChange): Promise<void> {
+  const { commit, passedOver } = change;
   const read = await readService(deps, step.tree, service, step.inForce);
   if (!read.ok) {
-    await reject(deps, service, commit, read.error);
+    await reject(deps, service, change, read.error);
     return;
   }
   const { definition } = read.value;
   const unsigned = await unsignedProblem(deps, step, service, definition.digest);
   if (unsigned !== null) {
-    await reject(deps, service, commit, [unsigned]);
+    await reject(deps, service, change, [unsigned]);
     return;
   }
   const unfounded = groundProblems(definition.config, deps.engine.state(service)?.stable != null);
   if (unfounded.length > 0) {
-    await reject(deps, service, commit, unfounded);
+    await reject(deps, service, change, unfounded);
     return;
   }
   if (definition.plan.gates.needsReason && !hasReason(await deps.repository.message(commit))) {
-    await reject(deps, service, commit, [noReason]);
+    await reject(deps, service, change, [noReason]);
     return;
   }
   const known = await servingsOf(deps, definition);
   await save(deps, read.value, commit);
   const revision = { commit, digest: definition.digest };
-  const author = await authorOf(deps, commit);
+  const author = await authorOf(deps, commit, passedOver);
+  await keepPeople(deps.store, resolvePeople(step.inForce.repository.people ?? []));
   await deps.engine.dispatch(
     service,
     {
@@ -265,42 +288,40 @@ async function lookAt(
   if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
 }
 
-/** Everybody who had a hand in it. */
-async function authorOf({ store, repository }: ReconcilerDeps, commit: string): Promise<string> {
-  const requester = await store.get(requesterKey(commit));
-  const names = [requester, await repository.author(commit)].filter((name) => name !== null);
-  return [...new Set(names.flatMap((name) => name.split('; ')))].join('; ');
-}
-
 /** What serves the same as before needs nobody's signature; our own reverts restore that. */
 async function unsignedProblem(
   deps: ReconcilerDeps,
-  { tree, inForce }: Pick<Advance, 'tree' | 'inForce'>,
+  { span, inForce, fitness }: Look,
   service: string,
   digest: string,
 ): Promise<Problem | null> {
   const state = deps.engine.state(service);
   if (isAskedForBy(state?.stable, digest) || isAskedForBy(state?.active?.revision, digest)) return null;
-  return signatureProblem(deps, resolveSignatures(inForce.repository), tree.commit, `services/${service}/config.yaml`);
+  const signatures = resolveSignatures(inForce.repository);
+  // Its origin is looked at while it is pending.
+  return fitness(span, `services/${service}/config.yaml`, { signatures, directPushes: null });
 }
 
-const noReason: Problem = {
-  code: 'missing',
-  message:
-    'Settings ask for the reason of a change (require_change_reason), and the commit gives none; write it below the subject, or as Change-Reason: in a trailer, in a commit that touches the file.',
-};
-
-/** A body below the subject, or a trailer; trailers of tools alone say nothing. */
-function hasReason(message: string): boolean {
-  const [, ...rest] = message.split('\n');
-  const lines = rest.map((line) => line.trim()).filter((line) => line !== '');
-  return lines.some((line) => /^Change-Reason:\s*\S/i.test(line) || !/^[A-Za-z-]+: /.test(line));
-}
-
-async function reject(deps: ReconcilerDeps, service: string, commit: string, problems: readonly Problem[]): Promise<void> {
+async function reject(
+  deps: ReconcilerDeps,
+  service: string,
+  { commit, passedOver }: LastChange,
+  problems: readonly Problem[],
+): Promise<void> {
   const already = deps.engine.state(service)?.rejection;
   if (already?.commit === commit && JSON.stringify(already.problems) === JSON.stringify(problems)) return;
-  await deps.engine.dispatch(service, { type: 'revision-rejected', commit, deploymentId: await newDeploymentId(deps), problems }, actor);
+  await deps.engine.dispatch(
+    service,
+    {
+      type: 'revision-rejected',
+      commit,
+      deploymentId: await newDeploymentId(deps),
+      problems,
+      author: await authorOf(deps, commit, passedOver),
+      ...(passedOver.length === 0 ? {} : { passedOver }),
+    },
+    actor,
+  );
 }
 
 async function newDeploymentId({ clock, store }: ReconcilerDeps): Promise<string> {

@@ -1,38 +1,37 @@
 /** Whether what a commit brings is signed as settings demand: by the settings accepted before it. */
-import { messageOf, StalledError, TransientError } from '../../base/failures.ts';
+import { isAway, messageOf } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
-import { refusalOf, ruleFor, type SignaturePolicy, type SignatureRule } from '../../domain/safety/signatures.ts';
+import { refusalOf, ruleFor, type SignaturePolicy } from '../../domain/safety/signatures.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
+import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository } from '../../ports/repository.ts';
 
 export interface SigningDeps {
   readonly repository: ConfigurationRepository;
   /** Null: its own signatures can't be asked about. */
   readonly codeHost: CodeHost | null;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-/** The address of commits that the code host makes itself. */
-const codeHostEmail = 'noreply@github.com';
-
-/** What is wrong with the commit that brought the file as it stands in `tip`; null: nothing. `policy`: null: nothing must be signed. */
+/** What is wrong with the signature of the commit that brought a file; null: nothing. `policy`: null: nothing must be signed. */
 export async function signatureProblem(
   deps: SigningDeps,
   policy: SignaturePolicy | null,
-  tip: string,
+  commit: string,
   path: string,
 ): Promise<Problem | null> {
   const rule = policy === null ? null : ruleFor(policy, path);
   if (policy === null || rule === null) return null;
-  const commit = await deps.repository.lastChangeOf(tip, path);
-  if (commit === null) return null;
   // Of all that sign anything, so that a key of somebody else is told by name.
   const signers = [...new Map(policy.rules.flatMap((each) => each.signers).map((signer) => [signer.name, signer])).values()];
-  const signature = await deps.repository.signature(commit, signers);
+  const signature = await deps.repository.signature(commit, signers, deps.clock.now());
   const refusal = refusalOf(rule, signature);
   if (refusal === null) return null;
-  const byHost = await hostRefusal(deps, rule, commit, signature.committerEmail);
+  const byHost = rule.allowsCodeHost ? await hostRefusal(deps, commit) : 'not-made-there';
   if (byHost === null) return null;
-  const { code, message } = byHost === 'not-asked' ? { code: 'signature' as const, message: refusal } : byHost;
+  const { code, message } = byHost === 'not-made-there' ? { code: 'signature' as const, message: refusal } : byHost;
   const who = [...rule.signers.map(({ name }) => name), ...(rule.allowsCodeHost ? ['the code host'] : [])];
   return {
     code,
@@ -44,20 +43,16 @@ export async function signatureProblem(
 type HostRefusal = Pick<Problem, 'code' | 'message'>;
 
 /** Null: the code host made and signed it. */
-async function hostRefusal(
-  { codeHost }: SigningDeps,
-  { allowsCodeHost }: SignatureRule,
-  commit: string,
-  committerEmail: string,
-): Promise<HostRefusal | 'not-asked' | null> {
-  if (!allowsCodeHost || committerEmail !== codeHostEmail) return 'not-asked';
-  if (codeHost === null) return { code: 'signature', message: 'was made by a code host, and none is connected that could verify it' };
+async function hostRefusal({ codeHost, log }: SigningDeps, commit: string): Promise<HostRefusal | 'not-made-there' | null> {
+  if (codeHost === null) return 'not-made-there';
   try {
-    const { isVerified, reason } = await codeHost.verification(commit);
+    const { isVerified, isMadeByHost, reason } = await codeHost.verification(commit);
+    if (!isMadeByHost) return 'not-made-there';
     return isVerified ? null : { code: 'signature', message: `has a signature that the code host does not verify (${reason})` };
   } catch (thrown) {
-    if (!(thrown instanceof TransientError) && !(thrown instanceof StalledError)) throw thrown;
-    // Looked at again with each poll.
-    return { code: 'unavailable', message: `can't be verified now (${messageOf(thrown)})` };
+    if (!isAway(thrown)) throw thrown;
+    // Looked at again with each poll. Details are for the log: they would make another problem of it each time.
+    log.warn({ commit, error: messageOf(thrown) }, 'a signature of the code host could not be verified');
+    return { code: 'unavailable', message: "can't be verified now, the code host does not answer" };
   }
 }

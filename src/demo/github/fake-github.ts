@@ -85,6 +85,7 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
       ...rest,
     });
   addUser({ login: botLogin, type: 'Bot' });
+  addUser({ login: 'web-flow', email: 'noreply@github.com', permission: 'none' });
   let failure: (Failure & { left: number }) | null = null;
   let onExchange = (_exchange: Exchange): void => undefined;
   let webhook: { readonly url: string; readonly secret: string } | null = null;

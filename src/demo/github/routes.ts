@@ -67,7 +67,9 @@ export const routes: Readonly<Record<string, Handler>> = {
   },
 
   [`GET ${repo}/commits/{commit_sha}/pulls`]: async ({ state, path }) =>
-    ok((await pullsOf(state, path['commit_sha'] ?? '')).map((pull) => json.pullJson(state, pull))),
+    (await state.bare.commit(path['commit_sha'] ?? '')) === null
+      ? invalid('No commit found for SHA')
+      : ok((await pullsOf(state, path['commit_sha'] ?? '')).map((pull) => json.pullJson(state, pull))),
   [`GET ${repo}/commits/{ref}`]: async ({ state, path }) => {
     const commit = await state.bare.commit(path['ref'] ?? '');
     return commit === null ? invalid('No commit found') : ok(json.commitJson(state, commit));

@@ -17,11 +17,18 @@ export type ServiceEvent =
       readonly deploymentId: string;
       readonly plan: Plan;
       readonly author: string;
-      /** Commits of the same push that brought other content before it; absent: none. */
+      /** Commits of the same push that brought other content before it, the oldest first; absent: none. */
       readonly passedOver?: readonly string[];
     }
   /** The branch holds something that can't be served. */
-  | { readonly type: 'revision-rejected'; readonly commit: string; readonly deploymentId: string; readonly problems: readonly Problem[] }
+  | {
+      readonly type: 'revision-rejected';
+      readonly commit: string;
+      readonly deploymentId: string;
+      readonly problems: readonly Problem[];
+      readonly author?: string;
+      readonly passedOver?: readonly string[];
+    }
   | { readonly type: 'service-removed'; readonly commit: string }
   /** What a pending deployment waits for has changed. */
   | { readonly type: 'gates-checked'; readonly waitsFor: readonly string[] }

@@ -1,7 +1,7 @@
 /** After a rollback: it counts as done when stable is seen to be well (guide 4.4). */
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import type { Deployment, Phase, RevertProgress, Revision, ServiceState } from './state.ts';
+import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type Revision, type ServiceState } from './state.ts';
 import { finish, notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
 import { since } from './undoing.ts';
 import { blockRevert } from './unreverted.ts';
@@ -46,7 +46,9 @@ export function settleFurther(state: ServiceState, event: Extract<ServiceEvent, 
   if (event.outcome.kind !== 'blocked') return unchanged(next);
   const { id: deploymentId, base, revision, phase } = active;
   const { message } = event.outcome;
-  return unchanged(blockRevert(next, { deploymentId, bad: base ?? revision, restore: state.stable, reason: phase.reason, message }, now));
+  // Where the first revert did not come either, the branch holds what was tried first.
+  const bad = isAskedForBy(revision, state.seen?.digest ?? null) ? revision : (base ?? revision);
+  return unchanged(blockRevert(next, { deploymentId, bad, restore: state.stable, reason: phase.reason, message }, now));
 }
 
 /** Something newer came before recovery was seen to its end. */
@@ -89,6 +91,8 @@ function notRecovered(state: ServiceState, active: Deployment, phase: Recovering
       stable: further,
       previous: null,
       watch: null,
+      // A pull request that is open would bring back what is not well.
+      unreverted: state.unreverted === null ? null : { ...state.unreverted, restore: further, pullRequest: null },
       // What failed must not come back on the fast path.
       quarantine: [entry, ...state.quarantine.filter(({ digest }) => digest !== bad.digest)],
       promoted: since(state.promoted, further.digest),

@@ -4,7 +4,7 @@ import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { cutRecoveryShort } from './recovering.ts';
-import { isAskedForBy, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { isAskedForBy, noTrail, quarantineOf, type Candidate, type Deployment, type ServiceState, type Trail } from './state.ts';
 import { settleUnreverted } from './unreverted.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
@@ -13,8 +13,8 @@ type RevisionSeen = Extract<ServiceEvent, { type: 'revision-seen' }>;
 
 export function reduceSeen(before: ServiceState, event: SeenEvent, now: Instant): Transition {
   if (event.type === 'service-removed') return removed(settleUnreverted(before, event.commit, null), event.commit);
-  if (event.type === 'revision-rejected') return rejected(settleUnreverted(before, event.commit, null), event, now);
-  const state = settleUnreverted(before, event.revision.commit, event.revision.digest);
+  if (event.type === 'revision-rejected') return rejected({ ...before, trail: longer(before.trail, event.commit, event) }, event, now);
+  const state = withTrail(settleUnreverted(before, event.revision.commit, event.revision.digest), event);
   const { revision } = event;
   // Turned down by a person: the same commit is not asked about again.
   if (state.rejection?.problems[0]?.code === 'forbidden' && state.rejection.commit === revision.commit) return unchanged(state);
@@ -23,15 +23,36 @@ export function reduceSeen(before: ServiceState, event: SeenEvent, now: Instant)
   return decide(seen, event, now);
 }
 
+/** More than anybody brings before something of it is tried; beyond it the newest are left out, so that nothing old gets lost. */
+const longestTrail = 200;
+
+/** Until something of it is in force or on trial again, whatever the branch holds is built on it. */
+function withTrail(state: ServiceState, event: RevisionSeen): ServiceState {
+  const { digest, commit } = event.revision;
+  const isTried = isAskedForBy(state.stable, digest) || (isAskedForBy(state.active?.revision, digest) && state.active?.startedAt != null);
+  return { ...state, trail: isTried ? noTrail : longer(state.trail, commit, event) };
+}
+
+interface Brought {
+  readonly author?: string;
+  readonly passedOver?: readonly string[];
+}
+
+function longer({ commits, author }: Trail, commit: string, { author: by = '', passedOver = [] }: Brought): Trail {
+  const names = [...author.split('; '), ...by.split('; ')].filter((name) => name !== '');
+  return { commits: [...new Set([...commits, ...passedOver, commit])].slice(0, longestTrail), author: [...new Set(names)].join('; ') };
+}
+
 /** Nothing is tried beside what is still being watched: its end is brought forward, unless the branch has nothing new to say. */
 function whileRecovering(seen: ServiceState, active: Deployment, event: RevisionSeen, now: Instant): Transition {
   if (isAskedForBy(seen.stable, event.revision.digest)) return unchanged({ ...seen, waiting: null });
   if (quarantineOf(seen, event) !== undefined) return refuseQuarantined(seen, event, now);
-  return cutRecoveryShort({ ...seen, waiting: candidateOf(event) }, active, now);
+  return cutRecoveryShort({ ...seen, waiting: candidateOf(seen, event) }, active, now);
 }
 
-function candidateOf({ deploymentId, revision, plan, author }: RevisionSeen): Candidate {
-  return { deploymentId, revision, plan, author };
+function candidateOf({ trail }: ServiceState, { deploymentId, revision, plan, author }: RevisionSeen): Candidate {
+  // Who has made what it is built on has made a part of it.
+  return { deploymentId, revision, plan, author: trail.author === '' ? author : trail.author };
 }
 
 function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transition {
@@ -70,7 +91,7 @@ function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revisi
 
 /** A comment, a new layout, or content that is on its way already. While it is being rolled back it waits for the answer to that. */
 function activeAgain(state: ServiceState, active: Deployment, event: RevisionSeen): Transition {
-  return unchanged({ ...state, waiting: active.phase.name === 'rolling-back' ? candidateOf(event) : null });
+  return unchanged({ ...state, waiting: active.phase.name === 'rolling-back' ? candidateOf(state, event) : null });
 }
 
 /** The branch holds what is stable: a person has taken the change back, or our own revert has arrived. */
@@ -84,7 +105,7 @@ function stableAgain(state: ServiceState, event: RevisionSeen, now: Instant): Tr
 }
 
 function wanted(state: ServiceState, event: RevisionSeen, now: Instant): Transition {
-  const candidate = candidateOf(event);
+  const candidate = candidateOf(state, event);
   const { active } = state;
   if (active === null) return begin(state, candidate, now);
   // These two hand traffic over to something already decided; the newest revision waits until that is done.

@@ -235,6 +235,16 @@ export interface Unreverted {
   readonly pullRequest: PullRequestRef | null;
 }
 
+/** What the branch is built on that has never been tried: who approves the newest approves all of it. */
+export interface Trail {
+  /** The oldest first; bounded. */
+  readonly commits: readonly string[];
+  /** Everybody who had a hand in them, between semicolons. */
+  readonly author: string;
+}
+
+export const noTrail: Trail = { commits: [], author: '' };
+
 export interface Rejection {
   readonly commit: string;
   readonly problems: readonly Problem[];
@@ -259,6 +269,7 @@ export interface ServiceState {
   /** Why what the branch holds now is not tried. */
   readonly rejection: Rejection | null;
   readonly unreverted: Unreverted | null;
+  readonly trail: Trail;
   /** The folder is gone from the branch; what was stable goes on serving. */
   readonly orphaned: boolean;
   /** Set by a person: nothing starts while it is there. */
@@ -289,6 +300,7 @@ export function newService(service: string): ServiceState {
     last: null,
     rejection: null,
     unreverted: null,
+    trail: noTrail,
     orphaned: false,
     freeze: null,
     held: null,

@@ -7,6 +7,7 @@ import { canaryWeight } from './shares.ts';
 import {
   isAskedForBy,
   isWithinRollbackWindow,
+  noTrail,
   quarantineOf,
   type Candidate,
   type Deployment,
@@ -128,7 +129,7 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
   };
   const counted = { ...state, attempts: { ...state.attempts, [digest]: attempt } };
   // A way back never waits for a slot.
-  if (deployment.plan.kind === 'fast-path') return promote(counted, deployment, now);
+  if (deployment.plan.kind === 'fast-path') return promote({ ...counted, trail: noTrail }, deployment, now);
   return unchanged({ ...counted, active: deployment });
 }
 

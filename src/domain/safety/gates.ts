@@ -1,4 +1,6 @@
 /** What must be there before a deployment starts: approvals, a reason, a dry run, other services. Frozen into each plan. */
+import { sha256Hex } from '../../base/hash.ts';
+import { canonicalJson } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import { suggestion } from '../../base/text.ts';
 import { writtenMinutesToMs } from '../../base/time.ts';
@@ -15,6 +17,8 @@ export interface Gates {
   readonly teams: readonly string[];
   /** Logins at the code host that have one by CODEOWNERS. */
   readonly owners: readonly string[];
+  /** Names everybody that settings knew then, under whom they are one person. */
+  readonly people: string;
   /** What becomes of a commit that no pull request brought; null: settings do not say. */
   readonly directPushes: DirectPushes | null;
   readonly needsReason: boolean;
@@ -25,6 +29,15 @@ export interface Gates {
 }
 
 export type DirectPushes = NonNullable<SectionsVersioning['direct_pushes']>;
+
+/** Of a plan that an older version of ours has made. */
+export const newerGates: Pick<Gates, 'approvers' | 'teams' | 'owners' | 'people' | 'directPushes'> = {
+  approvers: [],
+  teams: [],
+  owners: [],
+  people: '',
+  directPushes: null,
+};
 
 export interface SafetyCheck {
   readonly name: 'cost_explosion' | 'quality_degradation' | 'latency_spike';
@@ -66,14 +79,19 @@ export function resolveGates(written: Written, owners: readonly string[]): Gates
 function resolveApprovers(
   { versioning = {}, people = [], code_host: codeHost = {} }: Written,
   owners: readonly string[],
-): Pick<Gates, 'roles' | 'approvers' | 'teams' | 'owners'> {
+): Pick<Gates, 'roles' | 'approvers' | 'teams' | 'owners' | 'people'> {
   const roles = versioning.approval_roles ?? [];
   const counted = roles.includes(codeOwner) ? owners : [];
   const logins = counted.filter((owner) => !owner.includes('/') && !owner.includes('@')).map((login) => login.toLowerCase());
   const isApprover = (person: Person): boolean =>
     person.roles.some((role) => roles.includes(role)) || person.logins.some((login) => logins.includes(login.toLowerCase()));
   const teams = [...counted.filter((owner) => owner.includes('/')), ...roles.flatMap((role) => codeHost.role_teams?.[role] ?? [])];
-  return { roles, approvers: resolvePeople(people).filter(isApprover), teams: [...new Set(teams)], owners: logins };
+  const known = resolvePeople(people);
+  return { roles, approvers: known.filter(isApprover), teams: [...new Set(teams)], owners: logins, people: peopleDigest(known) };
+}
+
+export function peopleDigest(people: readonly Person[]): string {
+  return sha256Hex(canonicalJson(people));
 }
 
 export function resolvePeople(written: NonNullable<WrittenSettings['people']>): readonly Person[] {

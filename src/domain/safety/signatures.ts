@@ -16,7 +16,7 @@ export interface Signer {
 export interface SshKey {
   /** Kind and key, as in a .pub file. */
   readonly key: string;
-  /** `2027-01-31`; null: for ever. */
+  /** `2027-01-31`: from that day on nothing new is believed; null: for ever. */
   readonly validBefore: string | null;
   readonly revoked: boolean;
 }

@@ -11,6 +11,7 @@ import type { Signature, Signer, SshKey } from '../../../src/domain/safety/signa
 import { aRepository, type Opened, type TestRepository } from '../../support/repositories.ts';
 import { aGpgKey, anSshKey, commitSigned, missingTools, type GpgKey, type SshKeyPair } from '../../support/signing.ts';
 
+const lacks = missingTools('ssh-keygen', 'gpg');
 let remote: TestRepository;
 let opened: Opened;
 let ada: SshKeyPair;
@@ -35,15 +36,13 @@ function signer(name: string, keys: { readonly ssh?: readonly Partial<SshKey>[];
 
 async function check(commit: string, ...signers: readonly Signer[]): Promise<Signature> {
   await opened.repository.fetch();
-  return createSignatureChecker(opened.mirror).check(commit, signers);
+  return createSignatureChecker(opened.mirror).check(commit, signers, Date.now());
 }
 
 async function stateOf(commit: string, ...signers: readonly Signer[]): Promise<readonly unknown[]> {
   const { state, signer: by } = await check(commit, ...signers);
   return [state, by];
 }
-
-const lacks = missingTools('ssh-keygen', 'gpg');
 
 describe('a commit', { skip: lacks }, () => {
   it('without a signature has none', async () => {
@@ -61,7 +60,10 @@ describe('a commit', { skip: lacks }, () => {
   it('is unknown by one that is not, or whose time is over', async () => {
     const commit = commitSigned(remote, { a: '3' }, ada);
     assert.deepEqual(await stateOf(commit, signer('Eve', { ssh: [{ key: eve.publicKey }] })), ['unknown', null]);
-    assert.deepEqual(await stateOf(commit, signer('Ada', { ssh: [{ key: ada.publicKey, validBefore: '2020-01-01' }] })), ['unknown', null]);
+    assert.deepEqual(await stateOf(commit, signer('Ada', { ssh: [{ key: ada.publicKey, validBefore: '2020-01-01' }] })), [
+      'expired',
+      'Ada',
+    ]);
     assert.equal((await check(commit, signer('Ada', { ssh: [{ key: ada.publicKey, validBefore: '2999-01-01' }] }))).state, 'good');
   });
 
@@ -100,7 +102,7 @@ describe('a commit', { skip: lacks }, () => {
       message: 'ours\n\nTrailer: x\n',
       timestamp: 1_790_000_000,
     });
-    const found = await createSignatureChecker(opened.mirror).check(commit, [signer('us', { ssh: [{ key: ada.publicKey }] })]);
+    const found = await createSignatureChecker(opened.mirror).check(commit, [signer('us', { ssh: [{ key: ada.publicKey }] })], Date.now());
     assert.deepEqual([found.state, found.signer], ['good', 'us']);
     assert.equal(await opened.repository.message(commit), 'ours\n\nTrailer: x\n');
   });
@@ -117,7 +119,10 @@ describe('a key of ours', { skip: lacks }, () => {
   });
 });
 
-it('refuses an OpenPGP key that is none', { skip: lacks }, async () => {
-  const broken = { ...signer('Ada', {}), gpgKeys: ['-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n'] };
-  await assert.rejects(check(remote.commit({ a: '9' }), broken), StalledError);
+it('believes nothing by an OpenPGP key that is none, nor by the name in one', { skip: lacks }, async () => {
+  const broken = { ...signer('Ada', { ssh: [{ key: ada.publicKey }] }), gpgKeys: ['-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n'] };
+  assert.equal((await check(commitSigned(remote, { a: '9' }, ada), broken)).state, 'good');
+  const liar = aGpgKey(remote.directory, 'signer-0');
+  const commit = commitSigned(remote, { a: '10' }, liar);
+  assert.deepEqual(await stateOf(commit, broken, signer('Eve', { gpg: [liar] })), ['good', 'Eve']);
 });

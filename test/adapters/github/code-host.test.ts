@@ -44,14 +44,14 @@ describe('pull requests', () => {
       const { number, head } = await open('topic');
       world.remote.commit({ 'README.md': 'moved on\n' }, 'meanwhile');
       const { data } = await person('bob').pulls.merge({ ...at, pull_number: number, merge_method: method });
-      const [found, ...others] = await host.pullRequestsOf(data.sha);
+      const [found, ...others] = (await host.pullRequestsOf(data.sha)) ?? [];
       assert.deepEqual([found?.number, found?.state, found?.head, others], [number, 'merged', head, []]);
       assert.deepEqual([found?.author, found?.base, found?.branch], ['ada', 'main', 'topic']);
     });
 
   it('are none for a direct push, and for a commit that is not known yet', async () => {
     assert.deepEqual(await host.pullRequestsOf(first), []);
-    assert.deepEqual(await host.pullRequestsOf('0'.repeat(40)), []);
+    assert.equal(await host.pullRequestsOf('0'.repeat(40)), null);
     assert.equal(await host.pullRequest(99), null);
   });
 
@@ -70,7 +70,9 @@ describe('pull requests', () => {
     );
     assert.equal(reviews[0]?.commit, head);
     assert.notEqual(reviews[1]?.commit, head);
-    assert.deepEqual([...(await host.committers(number))].sort(), ['ada', 'cleo']);
+    const { logins, names, isComplete } = await host.committers(number);
+    assert.deepEqual([[...logins].sort(), isComplete], [['ada', 'cleo'], true]);
+    assert.ok(names.includes('cleo <cleo@example.com>'));
     await person('bob').pulls.dismissReview({ ...at, pull_number: number, review_id: await idOfReview(number), message: 'old' });
     assert.equal((await host.reviews(number))[0]?.verdict, 'dismissed');
   });
@@ -293,9 +295,9 @@ it('can be used with a token, and by git', async () => {
 });
 
 it('knows what GitHub says of signatures', async () => {
-  assert.deepEqual(await host.verification(first), { isVerified: false, reason: 'unsigned' });
+  assert.deepEqual(await host.verification(first), { isVerified: false, isMadeByHost: false, reason: 'unsigned' });
   world.github.state.verified.add(first);
-  assert.deepEqual(await world.host().verification(first), { isVerified: true, reason: 'valid' });
+  assert.deepEqual(await world.host().verification(first), { isVerified: true, isMadeByHost: false, reason: 'valid' });
 });
 
 it('has a contract for every operation that the stand-in has', async () => {

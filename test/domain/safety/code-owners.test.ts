@@ -12,12 +12,16 @@ describe('CODEOWNERS', () => {
     ['/services/ @ada\n/services/chat/', []],
     ['services/chat/*.yaml @ada', ['ada']],
     ['/services/*/config.yaml @ada', ['ada']],
+    ['/services/** @ada', ['ada']],
     ['services/search/ @ada', []],
     ['# * @ada\n\n   \n', []],
     ['* mail@example.com', ['mail@example.com']],
     ['!services/ @ada', []],
     ['**/config.yaml @ada', ['ada']],
     ['* @ada\r\n/models.yaml @bob\r\n', ['ada']],
+    ['/services/ @sre\nservices/* @interns', ['sre']],
+    ['services/chat/* @ada', ['ada']],
+    ['/SERVICES/ @ada', []],
     ['', []],
   ] as const)
     it(JSON.stringify(text), () => assert.deepEqual(ownersOf(text, file), owners));
