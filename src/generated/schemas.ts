@@ -1935,7 +1935,12 @@ export const schemas: Readonly<Record<string, object>> = {
                   '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com) [A-Za-z0-9+/=]+( [^\\n"]*)?$',
                 maxLength: 4000,
               },
-              valid_before: { type: 'string', description: 'Commits of later days are not believed, such as 2027-01-31.', format: 'date' },
+              valid_before: {
+                type: 'string',
+                description:
+                  "From that day on, by our clock, nothing new is believed by it; such as 2027-01-31. A stolen key must be revoked: dates in commits are the signer's.",
+                format: 'date',
+              },
               revoked: { type: 'boolean', description: 'true: no commit signed by it is believed.' },
             },
           },

@@ -54,7 +54,7 @@ export type SectionsSshKey =
        */
       key: string;
       /**
-       * Commits of later days are not believed, such as 2027-01-31.
+       * From that day on, by our clock, nothing new is believed by it; such as 2027-01-31. A stolen key must be revoked: dates in commits are the signer's.
        */
       valid_before?: string;
       /**

@@ -37,6 +37,7 @@ interface Pending {
   readonly waits_for: readonly string[];
   readonly approvals: readonly { readonly approver: string; readonly comment: string | null; readonly at: string }[];
   readonly approvals_needed: number;
+  readonly pull_request?: string | null;
 }
 
 interface Check {
@@ -173,6 +174,7 @@ function renderReview(found: Pending, patch: readonly object[], checks: readonly
     `plan: ${found.plan}\n`,
     ...patch.map((operation) => `  ${JSON.stringify(operation)}\n`),
     ...found.approvals.map(({ approver, comment, at }) => `approved by ${approver} at ${at}${comment === null ? '' : `: ${comment}`}\n`),
+    ...(found.pull_request == null ? [] : [`pull request: ${found.pull_request}\n`]),
     ...found.waits_for.map((what) => `waits for: ${what}\n`),
     renderChecks(checks),
   ].join('');

@@ -15,6 +15,8 @@ interface Flags extends ApiOptions {
 
 interface StatusReply {
   readonly problems: {
+    /** Absent in replies of older daemons. */
+    readonly code_host?: string | null;
     readonly repository: string | null;
     readonly publication: string | null;
     readonly effects: string | null;
@@ -82,6 +84,7 @@ function worldProblems({ problems }: StatusReply): string {
     problems.repository === null ? '' : `Repository: ${problems.repository}\n`,
     problems.publication === null ? '' : `Publication: ${problems.publication}\n`,
     problems.effects === null ? '' : `Waiting to be done: ${problems.effects}\n`,
+    problems.code_host == null ? '' : `Code host: ${problems.code_host}\n`,
     ...problems.settings.map((problem) => `Settings: ${formatProblem(problem)}\n`),
   ].join('');
   return lines === '' ? '' : `${lines}\n`;
