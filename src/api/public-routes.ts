@@ -7,6 +7,7 @@ import type { ApiDeps } from './routing.ts';
 /** The registry that is scraped, for further metrics. */
 export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): Registry {
   const registry = createRegistry(deps);
+  addProblemGauges(deps, [registry]);
   api.get('/health', { config: { role: 'public' } }, () => {
     const problems = deps.controlPlane.problems();
     const gateways = deps.controlPlane.fleet.known().filter((gateway) => gateway.connected).length;
@@ -29,33 +30,7 @@ export function addPublicRoutes(api: FastifyInstance, deps: ApiDeps): Registry {
     void reply.header('content-type', registry.contentType);
     return registry.metrics();
   });
-  addProblemGauges(deps, registers);
   return registry;
-}
-
-function addProblemGauges({ controlPlane }: ApiDeps, registers: Registry[]): void {
-  new Gauge({
-    name: 'actuator_problem',
-    help: '1 while a part of the world can not be used: repository, publication, effects, code_host; or settings are refused.',
-    labelNames: ['part'],
-    registers,
-    collect() {
-      const { repository, publication, effects, codeHost, settings } = controlPlane.problems();
-      for (const [part, problem] of Object.entries({ repository, publication, effects, code_host: codeHost }))
-        this.set({ part }, problem === null ? 0 : 1);
-      this.set({ part: 'settings' }, settings.length > 0 ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'actuator_unreverted',
-    help: '1 for a service whose branch still holds what was rolled back.',
-    labelNames: ['service'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, unreverted } of controlPlane.engine.states()) if (unreverted !== null) this.set({ service }, 1);
-    },
-  });
 }
 
 /** Names of the guide (6.2); all are read from the state when somebody scrapes. */
@@ -116,4 +91,29 @@ function createRegistry(deps: ApiDeps): Registry {
     },
   });
   return registry;
+}
+
+function addProblemGauges({ controlPlane }: ApiDeps, registers: Registry[]): void {
+  new Gauge({
+    name: 'actuator_problem',
+    help: '1 while a part of the world can not be used: repository, publication, effects, code_host; or settings are refused.',
+    labelNames: ['part'],
+    registers,
+    collect() {
+      const { repository, publication, effects, codeHost, settings } = controlPlane.problems();
+      for (const [part, problem] of Object.entries({ repository, publication, effects, code_host: codeHost }))
+        this.set({ part }, problem === null ? 0 : 1);
+      this.set({ part: 'settings' }, settings.length > 0 ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'actuator_unreverted',
+    help: '1 for a service whose branch still holds what was rolled back.',
+    labelNames: ['service'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, unreverted } of controlPlane.engine.states()) if (unreverted !== null) this.set({ service }, 1);
+    },
+  });
 }
