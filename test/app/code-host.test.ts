@@ -204,14 +204,16 @@ describe('while GitHub is away', () => {
 
   it('a commit that a force-push took away holds up no report', async () => {
     w = await aPullRequestWorld(settings(allowed));
-    w.github.fail({ of: '/statuses', status: 422, message: 'No commit found for SHA' });
     const lost = w.world.remote.commit({ [file]: text(0.5) });
+    w.github.failCommit(lost);
     await w.eventually('on trial', () => w.chat().active?.revision.commit === lost);
-    w.github.fail(null);
     const commit = w.world.remote.commit({ [file]: text(0.6) });
     await w.eventually('replaced', () => w.chat().active?.revision.commit === commit);
     await w.promote();
     await w.eventually('success', () => w.statuses(commit)['actuator/chat'] === 'success');
+    assert.deepEqual(states(lost), []);
+    w.bench.clock.advance(601_000);
+    await w.eventually('given up', () => w.bench.controlPlane.problems().codeHost === null);
   });
 });
 

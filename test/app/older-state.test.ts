@@ -20,7 +20,7 @@ it('an older state', async () => {
   const engine = createEngine({ store, clock: fakeClock(), term: lease?.term ?? 0 });
   await engine.load();
   const { unreverted, trail, active: loaded } = engine.state('chat') ?? {};
-  assert.deepEqual([unreverted, trail?.commits, loaded?.origin], [null, [], null]);
+  assert.deepEqual([unreverted, trail?.entries, loaded?.origin], [null, [], null]);
   assert.deepEqual([loaded?.plan.gates.teams, loaded?.plan.gates.directPushes], [[], null]);
   await store.close();
 });

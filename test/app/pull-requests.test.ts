@@ -4,26 +4,11 @@ import { afterEach, describe, it } from 'node:test';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { reviewPullRequest, type PullRequestApprovalDeps } from '../../src/app/commands/pull-request-approvals.ts';
 import { openPullRequests } from '../../src/app/queries/attention.ts';
-import { base } from '../support/control-plane-world.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
 
 afterEach(() => w.close());
-
-const isPending = (): boolean => w.chat().active?.phase.name === 'pending';
-const approvers = (): readonly string[] => (w.chat().active?.approvals ?? []).map(({ approver }) => approver);
-
-function waitsFor(): string {
-  const phase = w.chat().active?.phase;
-  return phase?.name === 'pending' ? phase.waitsFor.join('; ') : '';
-}
-
-/** The pull request is known, and what it has does not suffice. */
-async function assertHeld(why: RegExp): Promise<void> {
-  await w.eventually(`held because of ${String(why)}`, () => isPending() && why.test(waitsFor()));
-  assert.deepEqual(approvers(), []);
-}
 
 describe('a review approves', () => {
   for (const method of ['merge', 'squash', 'rebase'] as const)
@@ -33,7 +18,7 @@ describe('a review approves', () => {
       await w.review(number, 'bob');
       await w.merge(number, method);
       await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-      assert.deepEqual(approvers(), ['Bob']);
+      assert.deepEqual(w.approvers(), ['Bob']);
       const { origin, author } = w.chat().active ?? {};
       assert.equal(origin?.kind === 'pull-request' ? origin.number : null, number);
       assert.match(author ?? '', /@ada/);
@@ -43,7 +28,7 @@ describe('a review approves', () => {
     w = await aPullRequestWorld(settings(needsApproval));
     const { number } = await w.open('topic', { [file]: text(0.5) });
     await w.merge(number);
-    await assertHeld(/1 approval\(s\) of sre/);
+    await w.assertHeld(/1 approval\(s\) of sre/);
     await w.review(number, 'bob');
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
   });
@@ -67,11 +52,11 @@ describe('a review approves', () => {
     await w.review(number, 'cleo');
     await w.review(number, 'dora');
     await w.merge(number);
-    await w.eventually('one is missing', () => approvers().length === 1);
-    assert.match(waitsFor(), /@cleo has not the role prompts or code-owner/);
+    await w.eventually('one is missing', () => w.approvers().length === 1);
+    assert.match(w.waitsFor(), /@cleo has not the role prompts or code-owner/);
     await w.review(number, 'eve');
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-    assert.deepEqual([...approvers()].sort(), ['@dora', '@eve']);
+    assert.deepEqual([...w.approvers()].sort(), ['@dora', '@eve']);
   });
 
   it('together with an approval through the API, each person once', async () => {
@@ -81,7 +66,7 @@ describe('a review approves', () => {
     w.github.addUser({ login: 'bob-second' });
     await w.review(number, 'bob-second');
     await w.merge(number);
-    await w.eventually('counted', () => approvers().join() === 'Bob');
+    await w.eventually('counted', () => w.approvers().join() === 'Bob');
     const digest = w.chat().active?.revision.digest ?? '';
     const approval = { type: 'approved', digest, deploymentId: null, reason: '', actor: 'Zoe' } as const;
     await w.bench.controlPlane.engine.dispatch('chat', approval, 'Zoe');
@@ -96,7 +81,7 @@ describe('a review does not approve', () => {
     await w.review(number, 'bob');
     w.world.branch('topic', { [file]: text(0.9) });
     await w.merge(number);
-    await assertHeld(/@bob has reviewed another content/);
+    await w.assertHeld(/@bob has reviewed another content/);
   });
 
   it('what only the merge has put together', async () => {
@@ -109,7 +94,7 @@ describe('a review does not approve', () => {
     await w.merge(second.number);
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
     await w.merge(first.number);
-    await assertHeld(/@bob has reviewed another content/);
+    await w.assertHeld(/@bob has reviewed another content/);
   });
 
   it('what a merge by hand has changed, which no pull request has brought', async () => {
@@ -120,7 +105,7 @@ describe('a review does not approve', () => {
     git('fetch', '-q', 'origin');
     git('merge', '-q', '--no-ff', '--no-commit', 'origin/topic');
     w.world.remote.commit({ [file]: text(0.9) }, 'Merge pull request #1 from acme/topic');
-    await w.eventually('seen', isPending);
+    await w.eventually('seen', w.isPending);
     w.bench.clock.advance(61_000);
     await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
   });
@@ -130,16 +115,16 @@ describe('a review does not approve', () => {
     const { number, reviews } = await w.open('topic', { [file]: text(0.5) });
     await w.review(number, 'bob');
     await w.merge(number);
-    await w.eventually('counted', () => approvers().length === 1);
+    await w.eventually('counted', () => w.approvers().length === 1);
     await w
       .as('cleo')
       .pulls.dismissReview({ owner: 'acme', repo: 'prompts', pull_number: number, review_id: reviews[0]?.id ?? 0, message: 'no' });
-    await w.eventually('taken back', () => approvers().length === 0);
+    await w.eventually('taken back', () => w.approvers().length === 0);
     await w.review(number, 'bob');
-    await w.eventually('counted', () => approvers().length === 1);
+    await w.eventually('counted', () => w.approvers().length === 1);
     await w.review(number, 'bob', 'COMMENT');
     await w.review(number, 'bob', 'REQUEST_CHANGES');
-    await w.eventually('taken back', () => approvers().length === 0);
+    await w.eventually('taken back', () => w.approvers().length === 0);
   });
 
   it('of somebody who has pushed to it, under whatever login', async () => {
@@ -149,7 +134,7 @@ describe('a review does not approve', () => {
     w.world.branch('topic', { [file]: text(0.5) }, 'bob-second');
     await w.review(number, 'bob');
     await w.merge(number, 'squash');
-    await assertHeld(/@bob has a hand in it/);
+    await w.assertHeld(/@bob has a hand in it/);
   });
 
   it('of somebody without the role, of a bot, of somebody who may not write', async () => {
@@ -160,7 +145,7 @@ describe('a review does not approve', () => {
     await w.review(number, 'reader');
     await w.review(number, 'helper[bot]');
     await w.merge(number);
-    await assertHeld(/@reader may not write to the repository; @helper\[bot\] is a bot/);
+    await w.assertHeld(/@reader may not write to the repository; @helper\[bot\] is a bot/);
   });
 
   it('under another login of theirs that the change itself takes from them', async () => {
@@ -170,7 +155,7 @@ describe('a review does not approve', () => {
     const { number } = await w.open('topic', { [file]: text(0.5), 'actuator.yaml': split }, 'bob');
     await w.review(number, 'bob-second');
     await w.merge(number);
-    await assertHeld(/@bob-second has a hand in it/);
+    await w.assertHeld(/@bob-second has a hand in it/);
   });
 
   it('of somebody whom only a co-author line of a commit names', async () => {
@@ -182,7 +167,20 @@ describe('a review does not approve', () => {
     w.world.remote.git('checkout', '-q', 'main');
     await w.review(number, 'bob');
     await w.merge(number, 'squash');
-    await assertHeld(/@bob has a hand in it/);
+    await w.assertHeld(/@bob has a hand in it/);
+  });
+
+  it('of what came on top of a pull request that nobody has approved', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const first = await w.open('first', { [file]: text(0.5) }, 'cleo');
+    await w.merge(first.number);
+    await w.eventually('waits', w.isPending);
+    const second = await w.open('second', { [file]: text(0.5).replace('100', '200') });
+    await w.review(second.number, 'bob');
+    await w.merge(second.number);
+    await w.assertHeld(/#1, which this is built on, has not been approved/);
+    await w.review(first.number, 'bob');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
   });
 
   it('of another way to roll it out', async () => {
@@ -191,7 +189,7 @@ describe('a review does not approve', () => {
     await w.review(number, 'bob');
     w.world.branch('topic', { [file]: `${text(0.5)}deployment_strategy: { type: immediate }\n` });
     await w.merge(number);
-    await assertHeld(/@bob has reviewed another rollout of it/);
+    await w.assertHeld(/@bob has reviewed another rollout of it/);
   });
 
   it('when the change itself makes its reviewer an approver', async () => {
@@ -201,7 +199,7 @@ describe('a review does not approve', () => {
     const { number } = await w.open('topic', { [file]: text(0.5), 'actuator.yaml': widened, CODEOWNERS: '* @mallory\n' });
     await w.review(number, 'mallory');
     await w.merge(number);
-    await assertHeld(/@mallory has not the role sre/);
+    await w.assertHeld(/@mallory has not the role sre/);
   });
 });
 
@@ -225,7 +223,7 @@ describe('an approval through the API', () => {
     assert.equal(reviews[0]?.body, '**Bob** approves this, through Actuator: looks \\*good\\*');
     await w.merge(number, 'squash');
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-    assert.deepEqual(approvers(), ['Bob']);
+    assert.deepEqual(w.approvers(), ['Bob']);
   });
 
   it('does not count for what was pushed after it, nor after it was taken back', async () => {
@@ -237,7 +235,7 @@ describe('an approval through the API', () => {
     assert.ok((await reviewPullRequest(deps(), { pull_request: number, reason: 'no' }, 'bob-key', 'changes-requested')).ok);
     assert.equal(reviews.at(-1)?.state, 'CHANGES_REQUESTED');
     await w.merge(number);
-    await assertHeld(/1 approval\(s\) of sre/);
+    await w.assertHeld(/1 approval\(s\) of sre/);
   });
 
   it('is refused of an author, of what is merged, of what is not there, and without a code host', async () => {
@@ -261,127 +259,5 @@ describe('an approval through the API', () => {
     w.github.fail({ status: 503 });
     assert.match((await openPullRequests(w.world.host())).code_host_problem ?? '', /made to fail/);
     w.github.fail(null);
-  });
-});
-
-describe('a direct push', () => {
-  it('is refused, and the same by a pull request is not', async () => {
-    w = await aPullRequestWorld(settings());
-    const commit = w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
-    await w.eventually('seen', isPending);
-    assert.match(waitsFor(), /which pull request brought it is not known yet/);
-    w.bench.clock.advance(61_000);
-    await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
-    assert.match(w.chat().rejection?.problems[0]?.message ?? '', /without a pull request.*direct_pushes/);
-    await w.eventually('reported', () => w.statuses(commit)['actuator/chat'] === 'failure');
-
-    // What is built on it brings it along.
-    const hidden = await w.open('hidden', { [file]: `# said better\n${text(0.5)}` });
-    await w.merge(hidden.number);
-    await w.eventually('seen', isPending);
-    w.bench.clock.advance(61_000);
-    await w.eventually('refused as well', () => /this is built on it: take it back/.test(w.chat().rejection?.problems[0]?.message ?? ''));
-
-    w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
-    w.world.remote.commit({ [file]: text(0.1) }, 'taken back');
-    await w.eventually('taken back', () => w.chat().rejection === null);
-    const { number } = await w.open('topic', { [file]: text(0.5) });
-    await w.merge(number);
-    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-  });
-
-  it('is not hidden by a pull request that is merged before anybody looks', async () => {
-    w = await aPullRequestWorld(settings(needsApproval));
-    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
-    const { number } = await w.open('hidden', { [file]: `# said better\n${text(0.5)}` }, 'cleo');
-    await w.review(number, 'bob');
-    await w.merge(number);
-    await w.eventually('seen', isPending);
-    w.bench.clock.advance(61_000);
-    await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
-  });
-
-  it('is not hidden by a change of models.yaml', async () => {
-    w = await aPullRequestWorld(settings());
-    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
-    const { number } = await w.open('models', { 'models.yaml': `# prices\n${base['models.yaml']}` });
-    await w.merge(number);
-    await w.eventually('seen', isPending);
-    w.bench.clock.advance(61_000);
-    await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
-  });
-
-  it('makes its author one of those who had a hand in what is built on it', async () => {
-    w = await aPullRequestWorld(settings(needsApproval, 'code_host: {}\n').replace('versioning: {', 'versioning: { direct_pushes: allow,'));
-    const { git, write } = w.world.remote;
-    write({ [file]: text(0.5) });
-    git('commit', '-q', '-a', '-m', 'pushed', '--author=Bob <bob@corp.example>');
-    git('push', '-q', 'origin', 'HEAD:main');
-    await w.eventually('seen', isPending);
-    const { number } = await w.open('more', { [file]: text(0.6) });
-    await w.review(number, 'bob');
-    await w.merge(number);
-    await assertHeld(/@bob has a hand in it/);
-  });
-
-  it('is held for an approval where settings say so', async () => {
-    w = await aPullRequestWorld(settings('versioning: { direct_pushes: hold }\n'));
-    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
-    await w.eventually('seen', isPending);
-    w.bench.clock.advance(61_000);
-    await w.eventually('held', () => /1 approval/.test(waitsFor()));
-    const digest = w.chat().active?.revision.digest ?? '';
-    await w.bench.controlPlane.engine.dispatch('chat', { type: 'approved', digest, deploymentId: null, reason: '', actor: 'Zoe' }, 'Zoe');
-    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-  });
-
-  it('is a change like any other where settings allow it', async () => {
-    w = await aPullRequestWorld(settings('versioning: { direct_pushes: allow }\n'));
-    w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
-    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-  });
-
-  it('of settings is refused as well: the first push would allow the second', async () => {
-    w = await aPullRequestWorld(settings());
-    const loose = settings('versioning: { direct_pushes: allow }\n');
-    w.world.remote.commit({ 'actuator.yaml': loose });
-    const said = (): string => w.bench.controlPlane.problems().settings[0]?.message ?? '';
-    await w.eventually('not known yet', () => /not known yet to come from a pull request/.test(said()));
-    w.bench.clock.advance(61_000);
-    await w.eventually('refused', () => /came to main without a pull request/.test(said()));
-    assert.equal(w.bench.controlPlane.reconciler.accepted()?.repository.versioning, undefined);
-
-    const { number } = await w.open('settings', { 'actuator.yaml': `# by a pull request\n${loose}` });
-    await w.merge(number);
-    await w.eventually('accepted', () => w.bench.controlPlane.reconciler.accepted()?.repository.versioning?.direct_pushes === 'allow');
-    assert.deepEqual(w.bench.controlPlane.problems().settings, []);
-  });
-
-  it('of settings waits while GitHub is away, and comes into force afterwards', async () => {
-    w = await aPullRequestWorld(settings());
-    const { number } = await w.open('settings', { 'actuator.yaml': settings('versioning: { direct_pushes: allow }\n') });
-    w.github.fail({ of: '/commits/', status: 503 });
-    await w.merge(number);
-    await w.eventually('waits', () => /can't be traced/.test(w.bench.controlPlane.problems().settings[0]?.message ?? ''));
-    w.github.fail(null);
-    await w.eventually('accepted', () => w.bench.controlPlane.reconciler.accepted()?.repository.versioning?.direct_pushes === 'allow');
-  });
-
-  it('that takes back what was promoted is always taken', async () => {
-    w = await aPullRequestWorld(settings());
-    const { number } = await w.open('topic', { [file]: text(0.5) });
-    await w.merge(number);
-    await w.promote();
-    w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
-    w.world.remote.commit({ [file]: text(0.1) }, 'back');
-    await w.eventually('back', () => /back on a revision/.test(w.chat().last?.reason ?? ''));
-  });
-
-  it('whose commits a pull request has as well was reviewed there', async () => {
-    w = await aPullRequestWorld(settings(needsApproval));
-    const { number } = await w.open('topic', { [file]: text(0.5) });
-    await w.review(number, 'bob');
-    w.world.remote.git('push', '-q', 'origin', 'topic:main');
-    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
   });
 });

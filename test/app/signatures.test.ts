@@ -187,7 +187,7 @@ describe('a change of settings', { skip: lacks }, () => {
     const { problems } = { problems: bench.controlPlane.problems().settings };
     assert.deepEqual(
       problems.map((problem) => problem.file),
-      ['policies/quick.yaml', 'services/chat/rollout.yaml', 'models.yaml'],
+      ['policies/quick.yaml', 'services/chat/rollout.yaml', 'models.yaml', 'CODEOWNERS'],
     );
     const { accepted } = bench.controlPlane.reconciler;
     assert.match(JSON.stringify(accepted()?.catalogue), /p\.example\.com/);
@@ -199,25 +199,45 @@ describe('a rule can not be got round', { skip: lacks }, () => {
   const loose = (): string => strict.slice(0, strict.indexOf('signatures:'));
 
   it('by a merge whose parents are swapped, so that an older signed file seems to be the last one', async () => {
-    const older = commitSigned(remote, { 'actuator.yaml': `# older\n${strict}` }, bob);
-    await look();
-    const newer = commitSigned(
+    const older = commitSigned(
       remote,
-      { 'actuator.yaml': `# newer\n${strict}max_unavailable: 1\n`.replace('max_unavailable: 1\n', '') },
+      { 'actuator.yaml': strict.replace('signers: [Ada, code-host]', 'signers: [Ada, Bob, code-host]') },
       bob,
     );
     await look();
+    const newer = commitSigned(remote, { 'actuator.yaml': strict }, bob);
+    await look();
     const merge = remote.git('commit-tree', `${older}^{tree}`, '-p', older, '-p', newer, '-m', 'merge').trim();
     remote.git('reset', '-q', '--hard', merge);
-    remote.commit({ [file]: text(0.5) });
-    await look();
-    assert.match(refusal(), /is not signed/);
-    remote.git('reset', '-q', '--hard', newer);
-    const swapped = remote.git('commit-tree', `${commitOf(loose())}^{tree}`, '-p', newer, '-m', 'squeezed in').trim();
-    remote.git('reset', '-q', '--hard', swapped);
     push();
     await look();
     assert.match(bench.controlPlane.problems().settings[0]?.message ?? '', /is not signed/);
+    commitSigned(remote, { [file]: text(0.5) }, bob);
+    await look();
+    assert.match(refusal(), /who must not sign this/);
+  });
+
+  it('by content that is invalid when it comes, and valid by a signed change of another file', async () => {
+    remote.commit({ [file]: text(0.5).replace('model: m', 'model: zz') });
+    await look();
+    assert.match(refusal(), /zz/);
+    commitSigned(
+      remote,
+      { 'models.yaml': base['models.yaml'].replace('n: { provider: p }', 'n: { provider: p }, zz: { provider: p }') },
+      bob,
+    );
+    await look();
+    assert.match(refusal(), /is not signed/);
+    assert.equal(bench.state('chat').active, null);
+  });
+
+  it('by settings that are invalid when they come, and valid when another file is gone', async () => {
+    remote.commit({ 'actuator.yaml': loose(), 'policies/x.yaml': 'nonsense: 1\n' });
+    await look();
+    remote.commit({ 'policies/x.yaml': null });
+    await look();
+    assert.match(bench.controlPlane.problems().settings[0]?.message ?? '', /is not signed/);
+    assert.ok(bench.controlPlane.reconciler.accepted()?.repository.signatures);
   });
 
   it('by taking away overrides, a policy or owners', async () => {
@@ -228,6 +248,14 @@ describe('a rule can not be got round', { skip: lacks }, () => {
     await look();
     assert.equal(bench.controlPlane.reconciler.accepted()?.services['chat']?.versioning?.require_approver, true);
     assert.match(bench.controlPlane.problems().settings[0]?.message ?? '', /is not signed/);
+
+    commitSigned(remote, { '.github/CODEOWNERS': '* @bob\n', 'policies/x.yaml': 'canary: { max_total_duration_minutes: 9 }\n' }, bob);
+    await look();
+    remote.commit({ '.github/CODEOWNERS': null, 'policies/x.yaml': null });
+    commitSigned(remote, { 'README.md': 'signed\n' }, bob);
+    await look();
+    const { codeOwners, policies } = bench.controlPlane.reconciler.accepted() ?? {};
+    assert.deepEqual([codeOwners, Object.keys(policies ?? {})], ['* @bob\n', ['x']]);
   });
 
   it('by a commit that loosens it, and an unrelated one after it', async () => {
@@ -254,13 +282,6 @@ describe('a rule can not be got round', { skip: lacks }, () => {
     assert.equal(bench.told.length, told);
   });
 });
-
-function commitOf(settings: string): string {
-  remote.write({ 'actuator.yaml': settings });
-  remote.git('add', '-A');
-  remote.git('commit', '-q', '-m', 'loose');
-  return remote.git('rev-parse', 'HEAD').trim();
-}
 
 it('is refused where it names nobody who could sign', () => {
   const document = readDocument(

@@ -1,4 +1,5 @@
 /** The control plane on a fake clock beside the stand-in for GitHub: real Git, real HTTP, and people who work by pull requests. */
+import assert from 'node:assert/strict';
 import { Octokit } from '@octokit/rest';
 import { openSqliteStore } from '../../src/adapters/store/sqlite-store.ts';
 import type { MergeMethod } from '../../src/demo/github/bare.ts';
@@ -37,6 +38,12 @@ export interface PullRequestWorld {
   chat(): ServiceState;
   /** Waits, while the control plane looks at Git and GitHub. */
   eventually<T>(what: string, check: () => T | null | undefined | false): Promise<T>;
+  readonly isPending: () => boolean;
+  readonly approvers: () => readonly string[];
+  /** Of what is pending, in sentences. */
+  readonly waitsFor: () => string;
+  /** Its origin is known, and what it has does not suffice. */
+  assertHeld(why: RegExp): Promise<void>;
   promote(service?: string): Promise<void>;
   rollBack(): Promise<void>;
   /** What stands at a commit: context -> newest state. */
@@ -74,7 +81,21 @@ export async function aPullRequestWorld(
     );
   }
 
+  const isPending = (): boolean => chat().active?.phase.name === 'pending';
+  const approvers = (): readonly string[] => (chat().active?.approvals ?? []).map(({ approver }) => approver);
+  function waitsFor(): string {
+    const phase = chat().active?.phase;
+    return phase?.name === 'pending' ? phase.waitsFor.join('; ') : '';
+  }
+
   return {
+    isPending,
+    approvers,
+    waitsFor,
+    async assertHeld(why) {
+      await eventually(`held because of ${String(why)}`, () => isPending() && why.test(waitsFor()));
+      assert.deepEqual(approvers(), []);
+    },
     github,
     world,
     git,

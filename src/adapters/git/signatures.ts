@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf, TransientError } from '../../base/failures.ts';
 import { sha256Hex } from '../../base/hash.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Signature, Signer, SshKey } from '../../domain/safety/signatures.ts';
@@ -122,14 +123,20 @@ async function importKey(directory: string, key: string): Promise<readonly strin
   try {
     const { stdout } = await run('gpg', ['--batch', '--no-auto-key-retrieve', '--status-fd', '1', '--import', file], options);
     const fingerprints = [...stdout.matchAll(/^\[GNUPG:\] IMPORT_OK \d+ ([0-9A-F]+)$/gm)].map(([, found]) => found ?? '');
-    if (fingerprints.length === 0) throw new Error('there is no key in it');
+    if (fingerprints.length === 0) return [];
     // Whose key it is stands in settings; a web of trust has no say here.
     const trust = join(directory, 'trust');
     await writeFile(trust, fingerprints.map((fingerprint) => `${fingerprint}:6:\n`).join(''), { mode: 0o600 });
     await run('gpg', ['--batch', '--quiet', '--import-ownertrust', trust], options);
     return fingerprints;
-  } catch {
-    // A key that is none, or no gpg: what it signs can't be verified, and says so. Nothing else may be held up by it.
+  } catch (thrown) {
+    // gpg that is not there, or did not come to its end: looked at again. A key that is none signs nothing, and holds up nothing else.
+    if (!isExit(thrown)) throw new TransientError(`gpg can't be run: ${messageOf(thrown)}`, { cause: thrown });
     return [];
   }
+}
+
+/** It came to an end by itself, and said no. */
+function isExit(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number';
 }

@@ -1,5 +1,6 @@
 /** How each part of the adapter asks: about one repository, with failures in our words. */
 import type { Octokit } from '@octokit/rest';
+import { StalledError } from '../../base/failures.ts';
 import type { GithubClient } from './client.ts';
 import { classifyGithubFailure, isStatus } from './failures.ts';
 
@@ -18,6 +19,7 @@ export function createAsking(client: GithubClient, at: Asking['at']): Asking {
     try {
       return await client.ask(work);
     } catch (thrown) {
+      if (isStatus(thrown, 404)) await refuseUnknownRepository(client, at, thrown);
       throw classifyGithubFailure(thrown, doing);
     }
   }
@@ -41,4 +43,17 @@ export function createAsking(client: GithubClient, at: Asking['at']): Asking {
       }
     },
   };
+}
+
+/** What is not there may only be out of our sight: then a person must act, and nothing may be given up for it. */
+async function refuseUnknownRepository(client: GithubClient, at: Asking['at'], cause: unknown): Promise<void> {
+  try {
+    await client.ask((octokit) => octokit.rest.repos.get(at));
+  } catch (thrown) {
+    if (!isStatus(thrown, 404)) throw classifyGithubFailure(thrown, 'the repository');
+    throw new StalledError(
+      `GitHub shows us no repository ${at.owner}/${at.repo}: it was renamed (then change --repo and --github-repository), or the app or token has lost its access.`,
+      { cause },
+    );
+  }
 }

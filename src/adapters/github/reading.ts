@@ -19,7 +19,7 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
           });
         } catch (thrown) {
           // A commit that GitHub does not show yet.
-          if (isStatus(thrown, 404, 422)) return null;
+          if (isStatus(thrown, 422)) return null;
           throw thrown;
         }
       });

@@ -1,8 +1,7 @@
 /** Where pending deployments come from: the pull requests of what they are built on, and the reviews there that count. */
-import { LRUMap } from '../../base/lru.ts';
 import type { Instant } from '../../base/time.ts';
-import type { Approval, Deployment, Origin, ServiceState } from '../../domain/rollout/state.ts';
-import { loginIdentity, namesOf, personOf, type Gates } from '../../domain/safety/gates.ts';
+import type { Approval, Deployment, Origin, ServiceState, Trail } from '../../domain/rollout/state.ts';
+import { loginIdentity, namesOf, personOf, type DirectPushes, type Gates } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
 import { visibleAfterMs } from '../reconcile/direct-pushes.ts';
 import { identitiesOf, type Identities } from '../reconcile/people.ts';
@@ -22,7 +21,7 @@ const soonMs = 2000;
 
 export function createOrigins(deps: CodeHostDeps): Origins {
   const lookedAt = new Map<string, Instant>();
-  const tracing: Tracing = { deps, digests: createHeadDigests(deps), earlier: new LRUMap(2000) };
+  const tracing: Tracing = { deps, digests: createHeadDigests(deps), pass: new Map() };
 
   function isDue({ id, origin }: Deployment): boolean {
     const before = lookedAt.get(id);
@@ -34,6 +33,7 @@ export function createOrigins(deps: CodeHostDeps): Origins {
       const pending = deps.engine.states().filter(({ active }) => active?.phase.name === 'pending');
       const ids = new Set(pending.map(({ active }) => active?.id));
       for (const id of lookedAt.keys()) if (!ids.has(id)) lookedAt.delete(id);
+      tracing.pass.clear();
       let failure: unknown;
       for (const state of pending) {
         const { active } = state;
@@ -54,8 +54,8 @@ export function createOrigins(deps: CodeHostDeps): Origins {
 interface Tracing {
   readonly deps: CodeHostDeps;
   readonly digests: HeadDigests;
-  /** By commit: who had a hand in what newer ones are built on. */
-  readonly earlier: LRUMap<string, readonly string[]>;
+  /** What was asked in this pass. */
+  readonly pass: Map<string, Promise<Found | 'push' | null>>;
 }
 
 async function traceOne(tracing: Tracing, state: ServiceState, active: Deployment): Promise<void> {
@@ -142,20 +142,64 @@ interface Found {
 async function findOrigin(tracing: Tracing, { trail }: ServiceState, active: Deployment): Promise<Found | null> {
   const { commit } = active.revision;
   const mode = active.plan.gates.directPushes ?? 'refuse';
-  const authors: string[] = [];
-  const earlier = mode === 'allow' ? [] : trail.commits.filter((one) => one !== commit);
-  let isHeld = false;
-  for (const one of earlier) {
-    const found = await findEarlier(tracing, one, active);
-    if (found === null) return null;
-    if (found === 'push' && mode === 'refuse') return { ...nothingFound, refusal: refusalOfPush(tracing.deps, one, active) };
-    if (found === 'push') isHeld = true;
-    else authors.push(...found);
-  }
-  const found = await findOwn(tracing.deps, commit, active);
+  const built = await findEarlier(tracing, { trail, active, mode });
+  if (built === null || built.refusal !== null) return built;
+  const found = await findOwn(tracing, commit, active);
   if (found === null) return null;
   if (found === 'push') return { ...nothingFound, refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null };
-  return { ...found, pull: isHeld ? null : found.pull, authors: [...new Set([...authors, ...found.authors])] };
+  const authors = [...new Set([...built.authors, ...found.authors])];
+  // A review of the newest shows only what that changes.
+  if (built.notes.length > 0) return { ...found, pull: built.isPush ? null : found.pull, authors, reviews: [], notes: built.notes };
+  return { ...found, authors };
+}
+
+interface Built extends Found {
+  /** Some of it was pushed. */
+  readonly isPush: boolean;
+}
+
+/** Of what came before it and was never tried. */
+async function findEarlier(
+  tracing: Tracing,
+  { trail, active, mode }: { readonly trail: Trail; readonly active: Deployment; readonly mode: DirectPushes },
+): Promise<Built | null> {
+  const index = trail.entries.findIndex((entry) => entry.commit === active.revision.commit);
+  const before = index < 0 ? trail.entries : trail.entries.slice(0, index);
+  const built = { ...nothingFound, refusal: null, isPush: false };
+  if (mode === 'allow') return built;
+  if (trail.isCut) return { ...built, refusal: 'it is built on more commits than are known, none of which was ever tried: take them back' };
+  const [authors, notes]: [string[], string[]] = [[], []];
+  let isPush = false;
+  for (const { commit } of before) {
+    const found = await findOwn(tracing, commit, active);
+    if (found === null) return null;
+    if (found === 'push' && mode === 'refuse') return { ...built, refusal: refusalOfPush(tracing.deps, commit, active) };
+    if (found === 'push') {
+      isPush = true;
+      notes.push(`${commit.slice(0, 12)}, which this is built on, was pushed, so only approvals of the deployment itself count`);
+    } else {
+      authors.push(...found.authors);
+      if (!(await isApproved(tracing.deps, active, found)))
+        notes.push(
+          `#${found.pull?.number ?? 0}, which this is built on, has not been approved, so only approvals of the deployment itself count`,
+        );
+    }
+  }
+  return { ...built, authors, notes, isPush };
+}
+
+/** Whether enough of those who may have approved an earlier pull request as it was merged. */
+async function isApproved(deps: CodeHostDeps, { plan }: Deployment, { reviews, authors, pull }: Found): Promise<boolean> {
+  const { approvals } = plan.gates;
+  if (approvals === 0 || pull === null) return true;
+  const { isSame } = await identitiesOf(deps.store, plan.gates, deps.settings().people);
+  const counted: string[] = [];
+  for (const [request, { reviewer, commit }] of reviews) {
+    const identity = loginIdentity(reviewer.login);
+    const isOther = ![...authors.flatMap(namesOf), ...counted].some((name) => isSame(name, identity));
+    if (isOther && commit === request.head && (await hasRight(deps, plan.gates, reviewer.login))) counted.push(identity);
+  }
+  return counted.length >= approvals;
 }
 
 const nothingFound: Omit<Found, 'refusal'> = { pull: null, authors: [], reviews: [], notes: [] };
@@ -166,24 +210,24 @@ function refusalOfPush({ branch }: CodeHostDeps, commit: string, { revision }: D
   return `${commit.slice(0, 12)} came to ${branch} without a pull request, which settings refuse (versioning.direct_pushes); ${mend}`;
 }
 
-/** Who had a hand in it. What was found once stays. */
-async function findEarlier({ deps, earlier }: Tracing, commit: string, active: Deployment): Promise<readonly string[] | 'push' | null> {
-  const known = earlier.get(commit);
-  if (known !== undefined) return known;
-  const found = await findOwn(deps, commit, active);
-  if (found === null || found === 'push') return found;
-  earlier.set(commit, found.authors);
-  return found.authors;
+/** Several services can be of one commit: it is asked about once a pass. */
+function findOwn({ deps, pass }: Tracing, commit: string, active: Deployment): Promise<Found | 'push' | null> {
+  // A commit that is young by one deployment and old by another is told apart.
+  const isYoung = deps.clock.now() - active.createdAt < visibleAfterMs;
+  const key = `${commit} ${isYoung}`;
+  const found = pass.get(key) ?? askAbout(deps, commit, isYoung);
+  pass.set(key, found);
+  return found;
 }
 
-async function findOwn(deps: CodeHostDeps, commit: string, { createdAt }: Deployment): Promise<Found | 'push' | null> {
+async function askAbout(deps: CodeHostDeps, commit: string, isYoung: boolean): Promise<Found | 'push' | null> {
   const requester = await deps.store.get(requesterKey(commit));
   if (requester !== null) return { pull: null, authors: [requester], reviews: [], notes: [], refusal: null };
   const all = await deps.host.pullRequestsOf(commit);
   if (all === null) return null;
   const merged = all.filter(({ state, base }) => state === 'merged' && base === deps.branch);
   const [pull] = merged;
-  if (pull === undefined) return deps.clock.now() - createdAt < visibleAfterMs ? null : 'push';
+  if (pull === undefined) return isYoung ? null : 'push';
   const about = await Promise.all(merged.map((one) => readMerged(deps, one)));
   const { number, url } = pull;
   return {
@@ -222,8 +266,8 @@ async function refusalOf(
   { reviewer, commit }: Review,
 ): Promise<string | null> {
   const { roles } = plan.gates;
-  const hasRight = roles.length === 0 ? await deps.host.mayWrite(reviewer.login) : await hasRole(deps, plan.gates, reviewer.login);
-  if (!hasRight) return roles.length === 0 ? 'may not write to the repository' : `has not the role ${roles.join(' or ')}`;
+  if (!(await hasRight(deps, plan.gates, reviewer.login)))
+    return roles.length === 0 ? 'may not write to the repository' : `has not the role ${roles.join(' or ')}`;
   if (commit === null) return 'has reviewed a commit that is gone';
   const reviewed = (await digests.of(state, commit)).find(({ digest }) => digest === revision.digest);
   if (reviewed === undefined) return `has reviewed another content (${commit.slice(0, 12)}) than was merged`;
@@ -232,7 +276,8 @@ async function refusalOf(
 }
 
 /** By the settings that the change came under. */
-async function hasRole({ host }: CodeHostDeps, { approvers, owners, teams }: Gates, login: string): Promise<boolean> {
+async function hasRight({ host }: CodeHostDeps, { roles, approvers, owners, teams }: Gates, login: string): Promise<boolean> {
+  if (roles.length === 0) return host.mayWrite(login);
   if (personOf(approvers, loginIdentity(login)) !== null || owners.includes(login.toLowerCase())) return true;
   for (const team of teams) if (await host.isMember(team, login)) return true;
   return false;

@@ -78,7 +78,7 @@ export function createReporting(deps: CodeHostDeps): Reporting {
     const old = Object.entries(book.kept).filter(([commit, at]) => at < before && !book.unsent.includes(commit));
     if (old.length === 0) return book;
     for (const [commit] of old) {
-      for (const number of (await readRecord(deps, commit))?.pulls ?? []) await deps.store.remove(pullKey(number));
+      for (const number of (await readRecord(deps, commit))?.pulls ?? []) await leaveOut(deps, number, commit);
       await deps.store.remove(recordKey(commit));
     }
     const gone = new Set(old.map(([commit]) => commit));
@@ -89,13 +89,15 @@ export function createReporting(deps: CodeHostDeps): Reporting {
   return {
     async report() {
       const book = await takeIn(await readBook());
-      const left: string[] = [];
+      const [left, failed]: [string[], string[]] = [[], []];
       const pass: Pass = { failure: undefined, isAway: false, refused: new Set() };
       for (const commit of book.unsent) {
-        const isSent = !pass.isAway && (await send(deps, commit, pass));
-        if (!isSent) left.push(commit);
+        if (pass.isAway) left.push(commit);
+        else if (!(await send(deps, commit, pass))) failed.push(commit);
       }
-      const next = await forget(left.length === book.unsent.length ? book : { ...book, unsent: left });
+      // Those that failed come last the next time: one that always does keeps none of the others away.
+      left.push(...failed);
+      const next = await forget(left.join() === book.unsent.join() ? book : { ...book, unsent: left });
       if (next !== book) await deps.store.put(bookKey, JSON.stringify(next));
       if (pass.failure !== undefined) throw pass.failure as Error;
     },
@@ -247,4 +249,11 @@ async function commitsOf({ store }: CodeHostDeps, number: number, commit: string
   const commits = [...known, commit];
   await store.put(pullKey(number), JSON.stringify(commits));
   return commits;
+}
+
+async function leaveOut({ store }: CodeHostDeps, number: number, commit: string): Promise<void> {
+  const saved = await store.get(pullKey(number));
+  const left = (saved === null ? [] : (JSON.parse(saved) as string[])).filter((one) => one !== commit);
+  if (left.length === 0) await store.remove(pullKey(number));
+  else await store.put(pullKey(number), JSON.stringify(left));
 }

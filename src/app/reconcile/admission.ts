@@ -7,6 +7,7 @@ import { ownersOf } from '../../domain/safety/code-owners.ts';
 import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import type { BlobRef, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
+import type { Unfit } from './fitness.ts';
 import type { Loader } from './loader.ts';
 
 /** What was accepted last. Kept in the store; survives a force-push. */
@@ -47,23 +48,24 @@ export async function accept(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
-  /** What keeps out how the file was changed last: its signature, or how it came; null: nothing. */
-  unfit: (path: string) => Promise<Problem | null>,
+  unfit: Unfit,
 ): Promise<{ readonly accepted: Accepted; readonly problems: readonly Problem[] }> {
-  const repository = await fitRepositorySettings(await loadRepositorySettings(loader, tree), last, unfit);
+  const repository = fitRepositorySettings(await loadRepositorySettings(loader, tree), unfit);
   const services = await loadServiceSettings(loader, tree, last, unfit);
-  const catalogue = await fit(await loadCatalogue(loader, tree), last.catalogue, 'models.yaml', unfit);
+  const catalogue = fit(await loadCatalogue(loader, tree), 'models.yaml', unfit);
+  const codeOwners = await loadCodeOwners(loader, tree, unfit);
   return {
     accepted: {
       ...(repository.ok ? repository.value : { repository: last.repository, policies: last.policies }),
       services: services.accepted,
-      codeOwners: await fitCodeOwners(loader, tree, last, unfit),
+      codeOwners: codeOwners.ok ? codeOwners.value : last.codeOwners,
       catalogue: catalogue.ok ? catalogue.value : last.catalogue,
     },
     problems: [
       ...(repository.ok ? [] : repository.error),
       ...services.problems,
       ...(catalogue.ok ? [] : catalogue.error),
+      ...(codeOwners.ok ? [] : codeOwners.error),
       ...(tree.problems.get('') ?? []),
     ],
   };
@@ -101,33 +103,18 @@ async function loadRepositorySettings(
   return repository.ok && problems.length === 0 ? ok({ repository: repository.value, policies }) : refuse(problems);
 }
 
-/** What has changed must be fit to be admitted; what is as it was accepted need not be looked at. */
-async function fit<T>(
-  loaded: Result<T, readonly Problem[]>,
-  last: T | null,
-  path: string,
-  unfit: (path: string) => Promise<Problem | null>,
-): Promise<Result<T, readonly Problem[]>> {
-  if (!loaded.ok || canonicalJson(loaded.value) === canonicalJson(last)) return loaded;
-  const problem = await unfit(path);
-  return problem === null ? loaded : refuse([problem]);
+/** What is not fit stays out, valid or not. */
+function fit<T>(loaded: Result<T, readonly Problem[]>, path: string, unfit: Unfit): Result<T, readonly Problem[]> {
+  const problem = unfit.get(path);
+  return problem === undefined ? loaded : refuse([problem]);
 }
 
-/** actuator.yaml and each policy by itself, also those that are gone. */
-async function fitRepositorySettings(
+/** actuator.yaml and its policies are one: also those that are gone. */
+function fitRepositorySettings(
   loaded: Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]>,
-  last: Accepted,
-  unfit: (path: string) => Promise<Problem | null>,
-): Promise<typeof loaded> {
-  if (!loaded.ok) return loaded;
-  const problems: Problem[] = [];
-  const add = async (path: string, is: unknown, was: unknown): Promise<void> => {
-    const problem = canonicalJson(is ?? null) === canonicalJson(was ?? null) ? null : await unfit(path);
-    if (problem !== null) problems.push(problem);
-  };
-  await add('actuator.yaml', loaded.value.repository, last.repository);
-  for (const name of new Set([...Object.keys(loaded.value.policies), ...Object.keys(last.policies)]))
-    await add(`policies/${name}.yaml`, loaded.value.policies[name], last.policies[name]);
+  unfit: Unfit,
+): Result<Pick<Accepted, 'repository' | 'policies'>, readonly Problem[]> {
+  const problems = [...unfit].filter(([path]) => path === 'actuator.yaml' || path.startsWith('policies/')).map(([, problem]) => problem);
   return problems.length === 0 ? loaded : refuse(problems);
 }
 
@@ -148,14 +135,14 @@ async function loadServiceSettings(
   loader: Loader,
   tree: RepositoryTree,
   last: Accepted,
-  unfit: (path: string) => Promise<Problem | null>,
+  unfit: Unfit,
 ): Promise<{ readonly accepted: Accepted['services']; readonly problems: readonly Problem[] }> {
   const accepted: Record<string, WrittenSettings> = {};
   const problems: Problem[] = [];
   for (const service of new Set([...tree.services.keys(), ...Object.keys(last.services)])) {
     const before = Object.hasOwn(last.services, service) ? last.services[service] : undefined;
     const loaded = await loadOverrides(loader, tree, service);
-    const meant = await fit(loaded ?? ok({}), before ?? {}, `services/${service}/rollout.yaml`, unfit);
+    const meant = fit(loaded ?? ok({}), `services/${service}/rollout.yaml`, unfit);
     if (!meant.ok) {
       problems.push(...meant.error);
       if (before !== undefined) accepted[service] = before;
@@ -179,13 +166,9 @@ export function describeProblems(problems: readonly Problem[]): string {
   return problems.slice(0, 5).map(formatProblem).join('; ');
 }
 
-async function fitCodeOwners(
-  loader: Loader,
-  tree: RepositoryTree,
-  last: Accepted,
-  unfit: (path: string) => Promise<Problem | null>,
-): Promise<string> {
-  const text = tree.codeOwners === null ? '' : await loader.text(tree.codeOwners);
-  if (text === last.codeOwners) return text;
-  return (await unfit(tree.codeOwners?.path ?? 'CODEOWNERS')) === null ? text : last.codeOwners;
+/** Its text; a file that is not there is an empty one. */
+async function loadCodeOwners(loader: Loader, tree: RepositoryTree, unfit: Unfit): Promise<Result<string, readonly Problem[]>> {
+  const problems = [...unfit].filter(([path]) => path.endsWith('CODEOWNERS')).map(([, problem]) => problem);
+  if (problems.length > 0) return refuse(problems);
+  return ok(tree.codeOwners === null ? '' : await loader.text(tree.codeOwners));
 }

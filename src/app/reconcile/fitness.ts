@@ -1,74 +1,96 @@
 /**
- * Whether a file's last change may be admitted: signed as settings demand, and, for settings, by a pull request where pushes are not
- * allowed. What was refused stays refused as long as the file is the same, whatever settings say by then: a commit can't loosen what
- * judges it by a second one.
+ * Whether files may be admitted as they are: signed as settings demand, and, for settings, brought by pull requests where pushes are not
+ * allowed. For each file the content that was admitted last is kept, and all commits since then: until the file is that again, or all
+ * of them are fit, it stays out, whatever else a commit changes, and whatever settings say by then.
  */
 import type { Problem } from '../../base/problem.ts';
-import type { SignaturePolicy } from '../../domain/safety/signatures.ts';
 import type { DirectPushes } from '../../domain/safety/gates.ts';
+import type { SignaturePolicy } from '../../domain/safety/signatures.ts';
 import type { Store } from '../../ports/store.ts';
 import { createDirectPushCheck, type DirectPushDeps } from './direct-pushes.ts';
-import { broughtBy, oidAt, type Span } from './history.ts';
+import { changesOf, oidAt, touchedPaths, type Span } from './history.ts';
 import { signatureProblem, type SigningDeps } from './signing.ts';
 
 export interface FitnessDeps extends DirectPushDeps, SigningDeps {
   readonly store: Store;
 }
 
+/** As settings accepted before have them. */
 export interface Rules {
   /** Null: nothing must be signed. */
   readonly signatures: SignaturePolicy | null;
-  /** Null: how it came is looked at elsewhere. */
-  readonly directPushes: DirectPushes | null;
+  readonly directPushes: DirectPushes;
 }
 
-/** What keeps the file out as it stands at the end of the span; null: nothing. */
-export type Fitness = (span: Span, path: string, rules: Rules) => Promise<Problem | null>;
+/** Path -> why it is not admitted as it is. */
+export type Unfit = ReadonlyMap<string, Problem>;
 
-interface Refused {
+export interface Fitness {
+  /** Looks at what the span has touched, and at what is still out. */
+  look(span: Span, rules: Rules): Promise<Unfit>;
+}
+
+interface Record {
+  /** Of the content that was admitted last; null: there was no such file. */
   readonly oid: string | null;
-  readonly commit: string;
+  /** Since then, the oldest first. */
+  readonly commits: readonly string[];
   readonly problem: Problem;
 }
 
-const key = (path: string): string => `unfit/${path}`;
+const key = 'unfit';
+/** Nobody brings more before one of them is admitted; the file must then be taken back. */
+const mostCommits = 200;
 
 export function createFitness(deps: FitnessDeps): Fitness {
-  const { store } = deps;
+  const { store, repository } = deps;
   const cameDirectly = createDirectPushCheck(deps);
 
-  async function problemOf(commit: string, path: string, { signatures, directPushes }: Rules): Promise<Problem | null> {
-    const unsigned = await signatureProblem(deps, signatures, commit, path);
-    return unsigned ?? (directPushes === null ? null : cameDirectly(directPushes, commit, path));
+  async function problemOf(path: string, commits: readonly string[], { signatures, directPushes }: Rules): Promise<Problem | null> {
+    const newest = commits.at(-1);
+    if (newest === undefined) return null;
+    // Who signs vouches for the file as it stands; a pull request shows what it changes, and no more.
+    const unsigned = await signatureProblem(deps, signatures, newest, path);
+    if (unsigned !== null) return unsigned;
+    // Where a service's own file comes from is looked at while it is pending.
+    if (path.endsWith('/config.yaml')) return null;
+    for (const commit of commits) {
+      const problem = await cameDirectly(directPushes, commit, path);
+      if (problem !== null) return problem;
+    }
+    return commits.length < mostCommits
+      ? null
+      : { code: 'forbidden', file: path, message: 'Too many commits have changed this since it was admitted; take it back.' };
   }
 
-  /** Of the file as it is: by the commit that brought it, or by what was found of that before. */
-  async function find(span: Span, path: string, rules: Rules, refused: Refused | null): Promise<Refused | null> {
-    const oid = oidAt(span.tree, path);
-    const same = refused?.oid === oid ? refused : null;
-    const commit = (await broughtBy(deps.repository, span, path)) ?? same?.commit;
-    if (commit === undefined || isSettled(same, commit)) return same;
-    const problem = await problemOf(commit, path, rules);
-    return problem === null ? null : { oid, commit, problem };
+  async function lookAt(span: Span, path: string, rules: Rules, before: Record | null): Promise<Record | null> {
+    const admitted = before === null ? oidAt(await repository.tree(span.from), path) : before.oid;
+    if (oidAt(span.tree, path) === admitted) return null;
+    const added = await changesOf(repository, span, path);
+    const isSettled = before !== null && before.problem.code !== 'unavailable' && added.every((commit) => before.commits.includes(commit));
+    if (isSettled) return before;
+    const commits = [...new Set([...(before?.commits ?? []), ...added])].slice(0, mostCommits);
+    const problem = await problemOf(path, commits, rules);
+    return problem === null ? null : { oid: admitted, commits, problem };
   }
 
-  return async (span, path, rules) => {
-    const saved = await store.get(key(path));
-    // What was refused is refused still, also when settings ask for nothing any more.
-    if (saved === null && !asks(rules, deps)) return null;
-    const found = await find(span, path, rules, saved === null ? null : (JSON.parse(saved) as Refused));
-    const text = found === null ? null : JSON.stringify(found);
-    if (text !== null && text !== saved) await store.put(key(path), text);
-    if (text === null && saved !== null) await store.remove(key(path));
-    return found?.problem ?? null;
+  return {
+    async look(span, rules) {
+      const saved = await store.get(key);
+      const records = new Map(Object.entries(saved === null ? {} : (JSON.parse(saved) as Readonly<{ [path: string]: Record }>)));
+      const touched = asks(rules, deps) ? await touchedPaths(repository, span) : [];
+      for (const path of new Set([...records.keys(), ...touched])) {
+        const found = await lookAt(span, path, rules, records.get(path) ?? null);
+        if (found === null) records.delete(path);
+        else records.set(path, found);
+      }
+      const text = JSON.stringify(Object.fromEntries(records));
+      if (text !== (saved ?? '{}')) await store.put(key, text);
+      return new Map([...records].map(([path, { problem }]) => [path, problem]));
+    },
   };
 }
 
 function asks({ signatures, directPushes }: Rules, { codeHost }: FitnessDeps): boolean {
-  return signatures !== null || (codeHost !== null && directPushes !== null && directPushes !== 'allow');
-}
-
-/** What could not be seen is looked at again. */
-function isSettled(refused: Refused | null, commit: string): boolean {
-  return refused !== null && refused.commit === commit && refused.problem.code !== 'unavailable';
+  return signatures !== null || (codeHost !== null && directPushes !== 'allow');
 }

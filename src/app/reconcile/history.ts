@@ -13,6 +13,8 @@ export interface LastChange {
   readonly commit: string;
   /** Earlier ones that changed the service's own file, the oldest first. */
   readonly passedOver: readonly string[];
+  /** Nothing of it was touched: the commit only stands for what the branch holds. */
+  readonly isOld: boolean;
 }
 
 /**
@@ -21,21 +23,26 @@ export interface LastChange {
  */
 export async function lastChange(repository: ConfigurationRepository, span: Span, service: string): Promise<LastChange> {
   const { commits, tree } = span;
-  if (commits === null) return { commit: tree.commit, passedOver: [] };
+  if (commits === null) return { commit: tree.commit, passedOver: [], isOld: false };
   const changes = await changesIn(repository, span);
   const own = changes.get(`services/${service}/config.yaml`) ?? [];
   const last = Math.max(own.at(-1) ?? -1, changes.get('models.yaml')?.at(-1) ?? -1);
   const commit = commits[last] ?? tree.commit;
-  return { commit, passedOver: own.flatMap((index) => commits[index] ?? []).filter((one) => one !== commit) };
+  const passedOver = own.flatMap((index) => commits[index] ?? []).filter((one) => one !== commit);
+  return { commit, passedOver, isOld: last < 0 };
 }
 
-/** The commit that brought the file as it stands at the end of the span; null: it is as it was before. */
-export async function broughtBy(repository: ConfigurationRepository, span: Span, path: string): Promise<string | null> {
-  const last = span.commits === null ? undefined : (await changesIn(repository, span)).get(path)?.at(-1);
-  const commit = last === undefined ? undefined : span.commits?.[last];
-  if (commit !== undefined) return commit;
-  // A history that does not go on from where we were brings by its tip whatever differs.
-  return oidAt(span.tree, path) === oidAt(await repository.tree(span.from), path) ? null : span.tree.commit;
+/** Commits of the span that changed the file, the oldest first. A history that does not go on from where we were is its tip. */
+export async function changesOf(repository: ConfigurationRepository, span: Span, path: string): Promise<readonly string[]> {
+  const { commits, tree, from } = span;
+  if (commits === null) return oidAt(tree, path) === oidAt(await repository.tree(from), path) ? [] : [tree.commit];
+  return ((await changesIn(repository, span)).get(path) ?? []).flatMap((index) => commits[index] ?? []);
+}
+
+/** Files that mean something to us and that the span has touched. */
+export async function touchedPaths(repository: ConfigurationRepository, span: Span): Promise<readonly string[]> {
+  if (span.commits === null) return differing(await repository.tree(span.from), span.tree);
+  return [...(await changesIn(repository, span)).keys()];
 }
 
 /** Path -> which commits of the span changed it, the oldest first. Made once for all services. */
@@ -85,7 +92,7 @@ export function oidAt(tree: RepositoryTree, path: string): string | null {
 function blobAt(tree: RepositoryTree, path: string): BlobRef | null | undefined {
   if (path === 'actuator.yaml') return tree.settings;
   if (path === 'models.yaml') return tree.catalogue;
-  if (path.endsWith('CODEOWNERS')) return tree.codeOwners;
+  if (path === tree.codeOwners?.path) return tree.codeOwners;
   const policy = /^policies\/(.+)\.yaml$/.exec(path)?.[1];
   if (policy !== undefined) return tree.policies.get(policy);
   const [, service = '', file = ''] = /^services\/([^/]+)\/(config|rollout)\.yaml$/.exec(path) ?? [];

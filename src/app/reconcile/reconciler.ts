@@ -3,6 +3,7 @@ import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
 import { utcDay } from '../../base/time.ts';
 import { groundProblems } from '../../domain/config/arms.ts';
+import type { ServiceDefinition } from '../../domain/config/service-definition.ts';
 import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
 import { resolvePeople } from '../../domain/safety/gates.ts';
 import { resolveSignatures } from '../../domain/safety/signatures.ts';
@@ -15,7 +16,7 @@ import type { DeployDeps } from '../commands/deploy.ts';
 import type { Engine } from '../engine/engine.ts';
 import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
 import { authorOf, hasReason, noReason } from './commit-facts.ts';
-import { createFitness, type Fitness } from './fitness.ts';
+import { createFitness, type Fitness, type Unfit } from './fitness.ts';
 import { lastChange, type LastChange, type Span } from './history.ts';
 import type { Loader } from './loader.ts';
 import { keepPeople } from './people.ts';
@@ -78,13 +79,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     await store.put(workingKey, tip);
     const tree = await repository.tree(tip);
     const span = await spanOf(repository, head, tree);
-    const { next, inForce } = await admit(deps, fitness, span, accepted);
+    const { next, inForce, unfit } = await admit(deps, fitness, span, accepted);
     if (head === null) {
       await deps.beforeBootstrap();
       await bootstrap(deps, tree, inForce);
     } else
-      await advance(deps, fitness, {
+      await advance(deps, {
         span,
+        unfit,
         tree,
         inForce,
         looksAtAll: isInterrupted || !isSameCatalogue(accepted ?? nothingAccepted, next.accepted),
@@ -130,7 +132,6 @@ function headProblem(commit: string, tip: string | null, head: string | null): P
 
 /** Where the branch has moved on by more, its newest commit stands for all of them. */
 const longestSpan = 5000;
-const nothingWrong: Promise<null> = Promise.resolve(null);
 
 async function spanOf(repository: ConfigurationRepository, head: string | null, tree: RepositoryTree): Promise<Span> {
   const commits = head === null ? [] : await repository.firstParents(head, tree.commit, longestSpan);
@@ -141,22 +142,20 @@ interface Admitted {
   readonly next: Awaited<ReturnType<typeof accept>>;
   /** For what the commit brings besides. */
   readonly inForce: Accepted;
+  readonly unfit: Unfit;
 }
 
 async function admit({ loader }: ReconcilerDeps, fitness: Fitness, span: Span, accepted: Accepted | null): Promise<Admitted> {
   // On the very first commit there is nothing older to be admitted under.
   if (accepted === null) {
-    const next = await accept(loader, span.tree, nothingAccepted, () => nothingWrong);
-    return { next, inForce: next.accepted };
+    const next = await accept(loader, span.tree, nothingAccepted, new Map());
+    return { next, inForce: next.accepted, unfit: new Map() };
   }
-  const next = await accept(loader, span.tree, accepted, settingsFitness(fitness, span, accepted));
-  return { next, inForce: { ...accepted, catalogue: next.accepted.catalogue } };
-}
-
-/** By the settings accepted before. */
-function settingsFitness(fitness: Fitness, span: Span, { repository }: Accepted): (path: string) => Promise<Problem | null> {
+  const { repository } = accepted;
   const rules = { signatures: resolveSignatures(repository), directPushes: repository.versioning?.direct_pushes ?? 'refuse' } as const;
-  return (path) => fitness(span, path, rules);
+  const unfit = await fitness.look(span, rules);
+  const next = await accept(loader, span.tree, accepted, unfit);
+  return { next, inForce: { ...accepted, catalogue: next.accepted.catalogue }, unfit };
 }
 
 function tellOfSettings({ log, onSettings }: ReconcilerDeps, accepted: Accepted, problems: readonly Problem[], commit: string): void {
@@ -174,14 +173,13 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
   for (const service of tree.services.keys()) {
     // Adopted by a first look that a crash cut short: what came since then is a change like any other.
     if ((deps.engine.state(service)?.stable ?? null) !== null) {
-      const span = { from: commit, tree, commits: [] };
-      await lookAt(deps, { span, tree, inForce, fitness: () => nothingWrong }, service, { commit, passedOver: [] });
+      await lookAt(deps, { unfit: new Map(), tree, inForce }, service, { commit, passedOver: [], isOld: true });
       continue;
     }
     const read = await readService(deps, tree, service, inForce);
     const problems = read.ok ? groundProblems(read.value.definition.config, false) : read.error;
     if (!read.ok || problems.length > 0) {
-      await reject(deps, service, { commit, passedOver: [] }, problems);
+      await reject(deps, service, { commit, passedOver: [], isOld: true }, problems);
       continue;
     }
     await save(deps, read.value, commit);
@@ -191,6 +189,7 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
 
 interface Advance {
   readonly span: Span;
+  readonly unfit: Unfit;
   readonly tree: RepositoryTree;
   readonly inForce: Accepted;
   /** The catalogue has changed, or a crash cut the last look short. */
@@ -198,18 +197,18 @@ interface Advance {
   readonly isAccepted: boolean;
 }
 
-async function advance(deps: ReconcilerDeps, fitness: Fitness, step: Advance): Promise<void> {
+async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
   const { tree, span } = step;
   const { commits } = span;
   const before = commits === null ? null : await deps.repository.tree(span.from);
   const removed = deps.engine.states().filter((state) => isRemoved(state, tree));
   if (!step.isAccepted) {
-    refuseMassRemoval(removed.length, deps.engine.states().length, tree.commit);
+    refuseMassRemoval(removed.filter(({ stable }) => stable !== null).length, deps.engine.states().length, tree.commit);
     if (commits === null) await refuseRewrite(deps, step);
   }
   for (const service of tree.services.keys()) {
     if (before !== null && needsNoLook(deps.engine.state(service), step) && hasSameFile(before, tree, service)) continue;
-    await lookAt(deps, { ...step, fitness }, service, await lastChange(deps.repository, span, service));
+    await lookAt(deps, step, service, await lastChange(deps.repository, span, service));
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
 }
@@ -233,8 +232,9 @@ function isAccountedFor({ seen, stable, active, waiting, rejection, orphaned }: 
   return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '') || isAskedForBy(stable, seen.digest);
 }
 
+/** Also one that was never in force: what waits of it starts no more. */
 function isRemoved(state: ServiceState, tree: RepositoryTree): boolean {
-  return state.stable !== null && !state.orphaned && !tree.services.has(state.service);
+  return (state.stable !== null || state.seen !== null) && !state.orphaned && !tree.services.has(state.service);
 }
 
 function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: string): boolean {
@@ -242,30 +242,29 @@ function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: str
   return oid !== undefined && oid === before.services.get(service)?.config?.oid;
 }
 
-type Look = Pick<Advance, 'span' | 'tree' | 'inForce'> & { readonly fitness: Fitness };
+type Look = Pick<Advance, 'unfit' | 'tree' | 'inForce'>;
+
+/** Why it is not tried although it could be served. */
+async function problemsOf(deps: ReconcilerDeps, step: Look, definition: ServiceDefinition, commit: string): Promise<readonly Problem[]> {
+  const { service, digest, config, plan } = definition;
+  const unsigned = unsignedProblem(deps, step, service, digest);
+  if (unsigned !== null) return [unsigned];
+  const unfounded = groundProblems(config, deps.engine.state(service)?.stable != null);
+  if (unfounded.length > 0) return unfounded;
+  return plan.gates.needsReason && !hasReason(await deps.repository.message(commit)) ? [noReason] : [];
+}
 
 async function lookAt(deps: ReconcilerDeps, step: Look, service: string, change: LastChange): Promise<void> {
-  const { commit, passedOver } = change;
+  const { passedOver, isOld } = change;
+  // Looked at again: what brought it has not changed by that.
+  const commit = (isOld ? deps.engine.state(service)?.seen?.commit : undefined) ?? change.commit;
   const read = await readService(deps, step.tree, service, step.inForce);
-  if (!read.ok) {
-    await reject(deps, service, change, read.error);
+  const problems = read.ok ? await problemsOf(deps, step, read.value.definition, commit) : read.error;
+  if (!read.ok || problems.length > 0) {
+    await reject(deps, service, { ...change, commit }, problems);
     return;
   }
   const { definition } = read.value;
-  const unsigned = await unsignedProblem(deps, step, service, definition.digest);
-  if (unsigned !== null) {
-    await reject(deps, service, change, [unsigned]);
-    return;
-  }
-  const unfounded = groundProblems(definition.config, deps.engine.state(service)?.stable != null);
-  if (unfounded.length > 0) {
-    await reject(deps, service, change, unfounded);
-    return;
-  }
-  if (definition.plan.gates.needsReason && !hasReason(await deps.repository.message(commit))) {
-    await reject(deps, service, change, [noReason]);
-    return;
-  }
   const known = await servingsOf(deps, definition);
   await save(deps, read.value, commit);
   const revision = { commit, digest: definition.digest };
@@ -279,6 +278,7 @@ async function lookAt(deps: ReconcilerDeps, step: Look, service: string, change:
       deploymentId: await newDeploymentId(deps),
       plan: definition.plan,
       author,
+      ...(isOld ? { isOld } : {}),
       ...(passedOver.length === 0 ? {} : { passedOver }),
     },
     actor,
@@ -289,23 +289,16 @@ async function lookAt(deps: ReconcilerDeps, step: Look, service: string, change:
 }
 
 /** What serves the same as before needs nobody's signature; our own reverts restore that. */
-async function unsignedProblem(
-  deps: ReconcilerDeps,
-  { span, inForce, fitness }: Look,
-  service: string,
-  digest: string,
-): Promise<Problem | null> {
-  const state = deps.engine.state(service);
+function unsignedProblem({ engine }: ReconcilerDeps, { unfit }: Look, service: string, digest: string): Problem | null {
+  const state = engine.state(service);
   if (isAskedForBy(state?.stable, digest) || isAskedForBy(state?.active?.revision, digest)) return null;
-  const signatures = resolveSignatures(inForce.repository);
-  // Its origin is looked at while it is pending.
-  return fitness(span, `services/${service}/config.yaml`, { signatures, directPushes: null });
+  return unfit.get(`services/${service}/config.yaml`) ?? null;
 }
 
 async function reject(
   deps: ReconcilerDeps,
   service: string,
-  { commit, passedOver }: LastChange,
+  { commit, passedOver, isOld }: LastChange,
   problems: readonly Problem[],
 ): Promise<void> {
   const already = deps.engine.state(service)?.rejection;
@@ -318,6 +311,7 @@ async function reject(
       deploymentId: await newDeploymentId(deps),
       problems,
       author: await authorOf(deps, commit, passedOver),
+      ...(isOld ? { isOld } : {}),
       ...(passedOver.length === 0 ? {} : { passedOver }),
     },
     actor,

@@ -1,7 +1,7 @@
 /** Whether what a commit brings is signed as settings demand: by the settings accepted before it. */
 import { isAway, messageOf } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
-import { refusalOf, ruleFor, type SignaturePolicy } from '../../domain/safety/signatures.ts';
+import { refusalOf, ruleFor, type Signature, type SignaturePolicy, type Signer } from '../../domain/safety/signatures.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
@@ -26,7 +26,13 @@ export async function signatureProblem(
   if (policy === null || rule === null) return null;
   // Of all that sign anything, so that a key of somebody else is told by name.
   const signers = [...new Map(policy.rules.flatMap((each) => each.signers).map((signer) => [signer.name, signer])).values()];
-  const signature = await deps.repository.signature(commit, signers, deps.clock.now());
+  const signature = await checked(deps, commit, signers);
+  if (signature === null)
+    return {
+      code: 'unavailable',
+      file: path,
+      message: `The signature of ${commit.slice(0, 12)}, which brought this, can't be looked at now; the log says why.`,
+    };
   const refusal = refusalOf(rule, signature);
   if (refusal === null) return null;
   const byHost = rule.allowsCodeHost ? await hostRefusal(deps, commit) : 'not-made-there';
@@ -38,6 +44,17 @@ export async function signatureProblem(
     file: path,
     message: `Commit ${commit.slice(0, 12)}, which brought this, ${message}. Settings (signatures) want it signed by ${who.join(' or ')}; bring the change by a commit that is.`,
   };
+}
+
+/** Null: not now. */
+async function checked({ repository, clock, log }: SigningDeps, commit: string, signers: readonly Signer[]): Promise<Signature | null> {
+  try {
+    return await repository.signature(commit, signers, clock.now());
+  } catch (thrown) {
+    if (!isAway(thrown)) throw thrown;
+    log.warn({ commit, error: messageOf(thrown) }, 'a signature could not be looked at');
+    return null;
+  }
 }
 
 type HostRefusal = Pick<Problem, 'code' | 'message'>;

@@ -48,6 +48,8 @@ export interface FakeGithub {
   protect(rules: Partial<Rules>): Promise<void>;
   /** Null: answers as it should again. */
   fail(failure: Failure | null): void;
+  /** From now on there is no such commit for statuses and deployments. */
+  failCommit(sha: string): void;
   /** Makes the private key of the app useless, and makes a new one. */
   rotateKey(): string;
   onExchange(hook: (exchange: Exchange) => void): void;
@@ -70,6 +72,7 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     deployments: [],
     rules: { branch: null, approvals: 0, allowsAutoMerge: true },
     verified: new Set(),
+    gone: new Set(),
     nextId: 1000,
   };
   const app = newApp();
@@ -143,6 +146,7 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     fail: (given) => {
       failure = given === null ? null : { ...given, left: given.times ?? Infinity };
     },
+    failCommit: (sha) => void state.gone.add(sha),
     rotateKey: () => app.rotate(),
     onExchange: (hook) => {
       onExchange = hook;

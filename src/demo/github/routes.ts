@@ -83,7 +83,7 @@ export const routes: Readonly<Record<string, Handler>> = {
     ),
   [`POST ${repo}/statuses/{sha}`]: async ({ state, login, path, body }) => {
     const sha = path['sha'] ?? '';
-    if ((await state.bare.commit(sha)) === null) return invalid(`No commit found for SHA: ${sha}`);
+    if (state.gone.has(sha) || (await state.bare.commit(sha)) === null) return invalid(`No commit found for SHA: ${sha}`);
     if (text(body['description']).length > 140) return invalid('description is too long (maximum is 140 characters)');
     const status = {
       id: newId(state),

@@ -107,6 +107,8 @@ export interface State {
   rules: Rules;
   /** Commits that its signature check believes. */
   readonly verified: Set<string>;
+  /** Commits that a force-push has taken away. */
+  readonly gone: Set<string>;
   nextId: number;
 }
 

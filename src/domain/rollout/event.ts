@@ -19,6 +19,8 @@ export type ServiceEvent =
       readonly author: string;
       /** Commits of the same push that brought other content before it, the oldest first; absent: none. */
       readonly passedOver?: readonly string[];
+      /** No commit has touched it since it was looked at before, or it is the first look of all: it is built on nothing new. */
+      readonly isOld?: true;
     }
   /** The branch holds something that can't be served. */
   | {
@@ -28,6 +30,7 @@ export type ServiceEvent =
       readonly problems: readonly Problem[];
       readonly author?: string;
       readonly passedOver?: readonly string[];
+      readonly isOld?: true;
     }
   | { readonly type: 'service-removed'; readonly commit: string }
   /** What a pending deployment waits for has changed. */

@@ -4,7 +4,8 @@ import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { cutRecoveryShort } from './recovering.ts';
-import { isAskedForBy, noTrail, quarantineOf, type Candidate, type Deployment, type ServiceState, type Trail } from './state.ts';
+import { isAskedForBy, noTrail, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { authorsOf, withTrail } from './trail.ts';
 import { settleUnreverted } from './unreverted.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
 
@@ -12,8 +13,8 @@ type SeenEvent = Extract<ServiceEvent, { type: 'revision-seen' | 'revision-rejec
 type RevisionSeen = Extract<ServiceEvent, { type: 'revision-seen' }>;
 
 export function reduceSeen(before: ServiceState, event: SeenEvent, now: Instant): Transition {
-  if (event.type === 'service-removed') return removed(settleUnreverted(before, event.commit, null), event.commit);
-  if (event.type === 'revision-rejected') return rejected({ ...before, trail: longer(before.trail, event.commit, event) }, event, now);
+  if (event.type === 'service-removed') return removed(settleUnreverted(before, event.commit, null), event.commit, now);
+  if (event.type === 'revision-rejected') return rejected(withTrail(before, event), event, now);
   const state = withTrail(settleUnreverted(before, event.revision.commit, event.revision.digest), event);
   const { revision } = event;
   // Turned down by a person: the same commit is not asked about again.
@@ -21,26 +22,6 @@ export function reduceSeen(before: ServiceState, event: SeenEvent, now: Instant)
   const seen = { ...state, seen: revision, orphaned: false, rejection: null };
   if (state.active?.phase.name === 'recovering') return whileRecovering(seen, state.active, event, now);
   return decide(seen, event, now);
-}
-
-/** More than anybody brings before something of it is tried; beyond it the newest are left out, so that nothing old gets lost. */
-const longestTrail = 200;
-
-/** Until something of it is in force or on trial again, whatever the branch holds is built on it. */
-function withTrail(state: ServiceState, event: RevisionSeen): ServiceState {
-  const { digest, commit } = event.revision;
-  const isTried = isAskedForBy(state.stable, digest) || (isAskedForBy(state.active?.revision, digest) && state.active?.startedAt != null);
-  return { ...state, trail: isTried ? noTrail : longer(state.trail, commit, event) };
-}
-
-interface Brought {
-  readonly author?: string;
-  readonly passedOver?: readonly string[];
-}
-
-function longer({ commits, author }: Trail, commit: string, { author: by = '', passedOver = [] }: Brought): Trail {
-  const names = [...author.split('; '), ...by.split('; ')].filter((name) => name !== '');
-  return { commits: [...new Set([...commits, ...passedOver, commit])].slice(0, longestTrail), author: [...new Set(names)].join('; ') };
 }
 
 /** Nothing is tried beside what is still being watched: its end is brought forward, unless the branch has nothing new to say. */
@@ -52,7 +33,8 @@ function whileRecovering(seen: ServiceState, active: Deployment, event: Revision
 
 function candidateOf({ trail }: ServiceState, { deploymentId, revision, plan, author }: RevisionSeen): Candidate {
   // Who has made what it is built on has made a part of it.
-  return { deploymentId, revision, plan, author: trail.author === '' ? author : trail.author };
+  const authors = authorsOf(trail);
+  return { deploymentId, revision, plan, author: authors === '' ? author : authors };
 }
 
 function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transition {
@@ -64,14 +46,18 @@ function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transiti
   return wanted(seen, event, now);
 }
 
-/** Gone from the branch: it never stops serving because of that. */
-function removed(state: ServiceState, commit: string): Transition {
+/** Gone from the branch: it never stops serving because of that, and nothing of it starts any more. */
+function removed(state: ServiceState, commit: string, now: Instant): Transition {
   if (state.orphaned) return unchanged(state);
+  const { active, stable } = state;
+  const gone = { ...state, orphaned: true, waiting: null, trail: noTrail, seen: { commit, digest: null } };
+  const [next, effects] =
+    active?.phase.name === 'pending'
+      ? finish(gone, active, { phase: 'superseded', reason: 'its folder is gone from the branch' }, now)
+      : unchanged(gone);
+  if (stable === null) return [next, effects];
   const message = `${state.service}: its folder is gone from the branch; the stable revision goes on serving`;
-  return [
-    { ...state, orphaned: true, waiting: null, seen: { commit, digest: null } },
-    [{ kind: 'notify', key: `${state.service}/orphaned/${commit}`, severity: 'warning', message }],
-  ];
+  return [next, [...effects, { kind: 'notify', key: `${state.service}/orphaned/${commit}`, severity: 'warning', message }]];
 }
 
 function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revision-rejected' }>, now: Instant): Transition {

@@ -238,12 +238,18 @@ export interface Unreverted {
 /** What the branch is built on that has never been tried: who approves the newest approves all of it. */
 export interface Trail {
   /** The oldest first; bounded. */
-  readonly commits: readonly string[];
-  /** Everybody who had a hand in them, between semicolons. */
+  readonly entries: readonly TrailEntry[];
+  /** There were more than are kept, so that nobody knows all of it. */
+  readonly isCut: boolean;
+}
+
+export interface TrailEntry {
+  readonly commit: string;
+  /** Everybody who had a hand in it, between semicolons. */
   readonly author: string;
 }
 
-export const noTrail: Trail = { commits: [], author: '' };
+export const noTrail: Trail = { entries: [], isCut: false };
 
 export interface Rejection {
   readonly commit: string;

@@ -3,12 +3,14 @@ import type { Instant } from '../../base/time.ts';
 import { describeStep } from '../planning/step.ts';
 import { pausedAtStep } from './pausing.ts';
 import { canaryWeight, mirrorShare } from './shares.ts';
-import { currentStep, holdOf, type Deployment, type ServiceState, noTrail } from './state.ts';
+import { currentStep, holdOf, type Deployment, type ServiceState } from './state.ts';
 import { promote, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
+import { beyond } from './trail.ts';
 
 export function start(state: ServiceState, active: Deployment, now: Instant): Transition {
   // What the branch is built on has been let through with it.
-  return enter({ ...state, trail: noTrail }, { ...active, startedAt: now }, 0, now);
+  const trail = beyond(state.trail, active.revision.commit);
+  return enter({ ...state, trail }, { ...active, startedAt: now }, 0, now);
 }
 
 export function holdIsOver(active: Deployment, now: Instant): boolean {

@@ -7,7 +7,6 @@ import { canaryWeight } from './shares.ts';
 import {
   isAskedForBy,
   isWithinRollbackWindow,
-  noTrail,
   quarantineOf,
   type Candidate,
   type Deployment,
@@ -20,6 +19,7 @@ import {
   type ServiceState,
   type TerminalPhase,
 } from './state.ts';
+import { beyond } from './trail.ts';
 
 export type Transition = readonly [ServiceState, readonly Effect[]];
 
@@ -129,7 +129,8 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
   };
   const counted = { ...state, attempts: { ...state.attempts, [digest]: attempt } };
   // A way back never waits for a slot.
-  if (deployment.plan.kind === 'fast-path') return promote({ ...counted, trail: noTrail }, deployment, now);
+  if (deployment.plan.kind === 'fast-path')
+    return promote({ ...counted, trail: beyond(counted.trail, candidate.revision.commit) }, deployment, now);
   return unchanged({ ...counted, active: deployment });
 }
 

@@ -1,25 +1,37 @@
 /** CODEOWNERS: who owns a file. The last pattern that matches counts, patterns are those of gitignore without negation. */
 import ignore from 'ignore';
 
+interface Rule {
+  readonly owners: readonly string[];
+  readonly isAbout: (path: string) => boolean;
+}
+
+/** The newest text: it is asked about for each service in turn. */
+let compiled: { readonly text: string; readonly rules: readonly Rule[] } | null = null;
+
 /** Logins, organisation/team and addresses, without `@` before the first two. Empty: nobody does. */
 export function ownersOf(codeOwners: string, path: string): readonly string[] {
-  const rules = codeOwners.split('\n').flatMap((line) => {
+  if (compiled?.text !== codeOwners) compiled = { text: codeOwners, rules: compile(codeOwners) };
+  return compiled.rules.findLast(({ isAbout }) => isAbout(path))?.owners ?? [];
+}
+
+function compile(text: string): readonly Rule[] {
+  return text.split('\n').flatMap((line) => {
     const [pattern, ...owners] = line
       .replace(/(^|\s)#.*$/, '')
       .trim()
       .split(/\s+/);
-    return pattern === undefined || pattern === '' || pattern.startsWith('!') ? [] : [{ pattern, owners }];
+    if (pattern === undefined || pattern === '' || pattern.startsWith('!')) return [];
+    return [{ owners: owners.map((owner) => owner.replace(/^@/, '')), isAbout: matcher(pattern) }];
   });
-  const matching = rules.findLast(({ pattern }) => isOwned(pattern, path));
-  return (matching?.owners ?? []).map((owner) => owner.replace(/^@/, ''));
 }
 
 /** Unlike in .gitignore, `folder/*` is about the files of the folder, and not about what lies deeper. */
-function isOwned(pattern: string, path: string): boolean {
-  if (!matchesPath(pattern, path)) return false;
+function matcher(pattern: string): (path: string) => boolean {
+  const rule = ignore({ ignorecase: false }).add(pattern);
   const folder = /^\/?(.*[^/])\/\*$/.exec(pattern)?.[1];
-  if (folder === undefined || folder.includes('**')) return true;
-  return path.split('/').length === folder.split('/').length + 1;
+  const depth = folder === undefined || folder.includes('**') ? null : folder.split('/').length + 1;
+  return (path) => rule.ignores(path) && (depth === null || path.split('/').length === depth);
 }
 
 /** A pattern as in .gitignore. */

@@ -267,6 +267,15 @@ describe('failures', () => {
     assert.equal(await late.pullRequest(98), null);
   });
 
+  it('of a repository that was renamed, or taken from us, need a person, and give nothing up', async () => {
+    await host.pullRequest(99);
+    world.github.fail({ of: '/repos/', status: 404 });
+    const renamed = /no repository acme\/prompts: it was renamed/;
+    await assert.rejects(host.pullRequestsOf(first), (thrown) => thrown instanceof StalledError && renamed.test(thrown.message));
+    const status = { context: 'c', state: 'pending', description: '', url: null } as const;
+    await assert.rejects(host.ensureStatus(first, status), StalledError);
+  });
+
   it('of an app that is not installed say so', async () => {
     world.github.fail({ status: 404, of: '/installation' });
     await assert.rejects(world.host().pullRequest(1), /not installed on acme\/prompts/);

@@ -60,7 +60,7 @@ describe('an origin', () => {
 });
 
 describe('the trail', () => {
-  const trail = ({ state }: Bench): readonly string[] => state.trail.commits;
+  const trail = ({ state }: Bench): readonly string[] => state.trail.entries.map(({ commit }) => commit);
 
   it('grows with what was never tried, also with what could not be read, and names everybody', () => {
     const bench = aService().take(seen('one', 'd1'));
@@ -68,6 +68,29 @@ describe('the trail', () => {
     bench.take({ ...(seen('two', 'd3') as Extract<ServiceEvent, { type: 'revision-seen' }>), author: 'Bob' });
     assert.deepEqual(trail(bench), ['commit-one-d1', 'between', 'broken', 'commit-two-d3']);
     assert.equal(bench.state.active?.author, 'Ada; Eve; Bob');
+  });
+
+  it('keeps what came after what begins', () => {
+    const bench = aService().take(seen('one', 'd1'));
+    bench.take({ type: 'revision-rejected', commit: 'later', deploymentId: 'd2', problems: [], author: 'Mallory' });
+    bench.take(granted());
+    assert.deepEqual(trail(bench), ['later']);
+    bench.take(seen('two', 'd3'));
+    assert.equal(bench.state.active?.author, 'Mallory; Ada');
+  });
+
+  it('does not grow by a second look, and says so when it was cut', () => {
+    const bench = aService().take(seen('one', 'd1'));
+    bench.take({ type: 'revision-rejected', commit: 'tip', deploymentId: 'd2', problems: [], isOld: true });
+    assert.deepEqual(trail(bench), ['commit-one-d1']);
+    const many = Array.from({ length: 250 }, (_, index) => `c${index}`);
+    bench.take({ type: 'revision-rejected', commit: 'last', deploymentId: 'd3', problems: [], passedOver: many });
+    assert.deepEqual([trail(bench).length, bench.state.trail.isCut], [200, true]);
+  });
+
+  it('ends with the folder, and so does what waits', () => {
+    const bench = aService().take(seen('one', 'd1')).take({ type: 'service-removed', commit: 'gone' });
+    assert.deepEqual([trail(bench), bench.state.active, bench.state.last?.phase], [[], null, 'superseded']);
   });
 
   it('ends when something of it begins, and when the branch holds stable again', () => {
