@@ -47,7 +47,10 @@ export function createReporting(deps: CodeHostDeps): Reporting {
 
   async function readBook(): Promise<Book> {
     const saved = await deps.store.get(bookKey);
-    return saved === null ? { position: 0, since: deps.clock.now(), unsent: [], kept: {} } : (JSON.parse(saved) as Book);
+    if (saved !== null) return JSON.parse(saved) as Book;
+    const book = { position: 0, since: deps.clock.now(), unsent: [], kept: {} };
+    await deps.store.put(bookKey, JSON.stringify(book));
+    return book;
   }
 
   /** A batch at a time: after a long outage there can be very many rows. */
