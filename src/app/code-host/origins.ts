@@ -67,7 +67,10 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
   const isAuthor = (identity: string): boolean => known.some((name) => identities.isSame(name, identity));
   const given = active.approvals.filter(({ review }) => review !== true);
   const withdrawn = given.map(({ approver }) => approver).filter(isAuthor);
-  const candidates = [...(await reviewsOf(tracing, state, active, found, identities)), ...(await toldUs(deps, state, active, identities))];
+  const candidates = [
+    ...(await reviewsOf(tracing, state, active, found, identities)),
+    ...(found.isWhole ? await toldUs(deps, state, active, identities) : []),
+  ];
   const reviews: Approval[] = [];
   const notes: string[] = [...found.notes];
   for (const { refusal, identity, approver, comment, at } of candidates) {
@@ -76,7 +79,7 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
     else if (refusal !== null) notes.push(`${identity} ${refusal}`);
     else if (!isKnown) reviews.push({ approver, comment, at, review: true });
   }
-  const origin: Origin = found.pull === null ? { kind: 'push' } : { kind: 'pull-request', ...found.pull, notes };
+  const origin: Origin = found.pull === null ? { kind: 'push', notes } : { kind: 'pull-request', ...found.pull, notes };
   const { authors, refusal } = found;
   const event = { type: 'origin-found', deploymentId: active.id, origin, authors, withdrawn, reviews, refusal } as const;
   await deps.engine.dispatch(state.service, event, 'actuator');
@@ -136,6 +139,8 @@ interface Found {
   readonly reviews: readonly (readonly [PullRequest, Review])[];
   readonly notes: readonly string[];
   readonly refusal: string | null;
+  /** What was approved while it was open is all that it brings. */
+  readonly isWhole: boolean;
 }
 
 /** Of the newest commit, when everything that it is built on is known too. Null: not to be seen yet. */
@@ -149,7 +154,8 @@ async function findOrigin(tracing: Tracing, { trail }: ServiceState, active: Dep
   if (found === 'push') return { ...nothingFound, refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null };
   const authors = [...new Set([...built.authors, ...found.authors])];
   // A review of the newest shows only what that changes.
-  if (built.notes.length > 0) return { ...found, pull: built.isPush ? null : found.pull, authors, reviews: [], notes: built.notes };
+  if (built.notes.length > 0)
+    return { ...found, pull: built.isPush ? null : found.pull, authors, reviews: [], notes: built.notes, isWhole: false };
   return { ...found, authors };
 }
 
@@ -202,7 +208,7 @@ async function isApproved(deps: CodeHostDeps, { plan }: Deployment, { reviews, a
   return counted.length >= approvals;
 }
 
-const nothingFound: Omit<Found, 'refusal'> = { pull: null, authors: [], reviews: [], notes: [] };
+const nothingFound: Omit<Found, 'refusal'> = { pull: null, authors: [], reviews: [], notes: [], isWhole: true };
 
 function refusalOfPush({ branch }: CodeHostDeps, commit: string, { revision }: Deployment): string {
   const mend =
@@ -222,7 +228,7 @@ function findOwn({ deps, pass }: Tracing, commit: string, active: Deployment): P
 
 async function askAbout(deps: CodeHostDeps, commit: string, isYoung: boolean): Promise<Found | 'push' | null> {
   const requester = await deps.store.get(requesterKey(commit));
-  if (requester !== null) return { pull: null, authors: [requester], reviews: [], notes: [], refusal: null };
+  if (requester !== null) return { pull: null, authors: [requester], reviews: [], notes: [], refusal: null, isWhole: true };
   const all = await deps.host.pullRequestsOf(commit);
   if (all === null) return null;
   const merged = all.filter(({ state, base }) => state === 'merged' && base === deps.branch);
@@ -236,6 +242,7 @@ async function askAbout(deps: CodeHostDeps, commit: string, isYoung: boolean): P
     reviews: about.flatMap(({ reviews }) => reviews),
     notes: about.flatMap(({ notes }) => notes),
     refusal: null,
+    isWhole: true,
   };
 }
 

@@ -118,7 +118,7 @@ function approvalsMissing(active: Deployment): readonly string[] {
   const missing = approvalsNeeded(active) - approvals.length;
   if (missing <= 0) return [];
   const { roles } = plan.gates;
-  const notes = origin?.kind === 'pull-request' ? origin.notes : [];
+  const notes = origin?.notes ?? [];
   return [
     `${missing} approval(s)${roles.length === 0 ? '' : ` of ${roles.join(' or ')}`}, by somebody other than the author${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`,
   ];

@@ -120,9 +120,10 @@ export interface PullRequestRef {
 }
 
 /** How a commit came to the branch. */
-export type Origin =
-  /** `notes`: why reviews of it do not count. */
-  ({ readonly kind: 'pull-request'; readonly notes: readonly string[] } & PullRequestRef) | { readonly kind: 'push' };
+export type Origin = (({ readonly kind: 'pull-request' } & PullRequestRef) | { readonly kind: 'push' }) & {
+  /** Why approvals that are there do not count. */
+  readonly notes: readonly string[];
+};
 
 export interface DecidedTest {
   /** Digest of the A/B test. */
