@@ -1,9 +1,10 @@
 /** The code host, when its credentials are given. */
+import { access, constants } from 'node:fs/promises';
 import { createGithubClient, type GithubClient, type GithubCredentials } from '../adapters/github/client.ts';
 import { createGithubHost } from '../adapters/github/code-host.ts';
 import { repositoryName } from '../adapters/github/delivery.ts';
 import { statusBranchName } from '../adapters/git/mirror.ts';
-import { StalledError } from '../base/failures.ts';
+import { messageOf, StalledError } from '../base/failures.ts';
 import type { CodeHost } from '../ports/code-host.ts';
 import type { GithubFlags, ServeOptions } from '../ports/programs.ts';
 
@@ -16,9 +17,14 @@ export interface Github {
 const timeoutMs = 15_000;
 
 /** Null where no credentials are given. Throws StalledError when they don't fit together. */
-export function openGithub({ github, repository, branch }: ServeOptions): Github | null {
+export async function openGithub({ github, repository, branch }: ServeOptions): Promise<Github | null> {
   const credentials = credentialsOf(github);
   if (credentials === null) return null;
+  const file = credentials.kind === 'app' ? credentials.keyFile : credentials.file;
+  // Better now than at the first revert. It is read when it is needed, so that a key can be rotated.
+  await access(file, constants.R_OK).catch((thrown: unknown) => {
+    throw new StalledError(`GitHub's credentials can't be read: ${messageOf(thrown)}`);
+  });
   const name = github.repository ?? repositoryName(repository);
   const [owner, repo] = name?.split('/') ?? [];
   if (owner === undefined || repo === undefined)

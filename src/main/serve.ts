@@ -115,7 +115,7 @@ async function composeControlPlane(
   options: ServeOptions,
   given: Pick<ControlPlaneDeps, 'store' | 'log' | 'term' | 'onLost'>,
 ): Promise<Composed> {
-  const github = openGithub(options);
+  const github = await openGithub(options);
   const git = await openGit(options, github);
   const controlPlane = createControlPlane({
     ...given,

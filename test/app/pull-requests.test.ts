@@ -24,6 +24,16 @@ describe('a review approves', () => {
       assert.match(author ?? '', /@ada/);
     });
 
+  it('although its branch is deleted after the merge', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    await w.merge(number, 'squash');
+    await w.github.state.bare.deleteBranch('topic');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    assert.deepEqual(w.approvers(), ['Bob']);
+  });
+
   it('that comes after the merge', async () => {
     w = await aPullRequestWorld(settings(needsApproval));
     const { number } = await w.open('topic', { [file]: text(0.5) });

@@ -31,30 +31,34 @@ interface Flags {
 export const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export function addServe(program: Command, context: CliContext): void {
-  withGithub(program.command('serve'))
-    .description('run the control plane, and one gateway as a child process')
-    .addOption(new Option('--repo <url>', 'configuration repository (https or ssh)').env('ACTUATOR_REPO').makeOptionMandatory())
-    .addOption(new Option('--branch <name>', 'branch with the desired state').env('ACTUATOR_BRANCH').default('main'))
-    .addOption(new Option('--data-dir <dir>', 'store, mirror and keys').env('ACTUATOR_DATA_DIR').default('.actuator'))
-    .addOption(new Option('--listen <host:port>', 'API address, loopback only').env('ACTUATOR_LISTEN').default('127.0.0.1:8080'))
-    .option('--gateway-port <port>', 'port of the gateway on 127.0.0.1', '4000')
-    .addOption(new Option('--client-keys <file>', 'hashed keys of the clients that may call our gateway').env('ACTUATOR_CLIENT_KEYS'))
-    .option('--no-gateway', 'run no gateway; start them with `actuator gateway`')
-    .option('--poll-interval <time>', 'time between two looks at the repository, such as 15s or 1m', '15s')
-    .addOption(
-      new Option('--webhook-secret-file <file>', 'secret of the webhook that GitHub calls on a push; further lines are older secrets').env(
-        'ACTUATOR_WEBHOOK_SECRET_FILE',
-      ),
-    )
-    .addOption(new Option('--public-url <url>', 'where people reach this daemon, for links at GitHub').env('ACTUATOR_PUBLIC_URL'))
-    .addOption(
-      new Option('--signing-key <file>', 'private SSH key that signs our commits, without a passphrase').env('ACTUATOR_SIGNING_KEY'),
-    )
-    .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
-    .option('--take-over', 'publish to a status branch that another control plane has written')
-    .option('--git-name <name>', 'author of our commits', 'actuator')
-    .option('--git-email <email>', 'e-mail of our commits', 'actuator@localhost')
-    .addOption(new Option('--log-level <level>', 'least level of log lines').choices(logLevels).default('info'))
+  withGithub(
+    program
+      .command('serve')
+      .description('run the control plane, and one gateway as a child process')
+      .addOption(new Option('--repo <url>', 'configuration repository (https or ssh)').env('ACTUATOR_REPO').makeOptionMandatory())
+      .addOption(new Option('--branch <name>', 'branch with the desired state').env('ACTUATOR_BRANCH').default('main'))
+      .addOption(new Option('--data-dir <dir>', 'store, mirror and keys').env('ACTUATOR_DATA_DIR').default('.actuator'))
+      .addOption(new Option('--listen <host:port>', 'API address, loopback only').env('ACTUATOR_LISTEN').default('127.0.0.1:8080'))
+      .option('--gateway-port <port>', 'port of the gateway on 127.0.0.1', '4000')
+      .addOption(new Option('--client-keys <file>', 'hashed keys of the clients that may call our gateway').env('ACTUATOR_CLIENT_KEYS'))
+      .option('--no-gateway', 'run no gateway; start them with `actuator gateway`')
+      .option('--poll-interval <time>', 'time between two looks at the repository, such as 15s or 1m', '15s')
+      .addOption(
+        new Option(
+          '--webhook-secret-file <file>',
+          'secret of the webhook that GitHub calls on a push; further lines are older secrets',
+        ).env('ACTUATOR_WEBHOOK_SECRET_FILE'),
+      )
+      .addOption(new Option('--public-url <url>', 'where people reach this daemon, for links at GitHub').env('ACTUATOR_PUBLIC_URL'))
+      .addOption(
+        new Option('--signing-key <file>', 'private SSH key that signs our commits, without a passphrase').env('ACTUATOR_SIGNING_KEY'),
+      )
+      .option('--allow-local-remote', 'allow http:// on loopback and file:// as repository')
+      .option('--take-over', 'publish to a status branch that another control plane has written')
+      .option('--git-name <name>', 'author of our commits', 'actuator')
+      .option('--git-email <email>', 'e-mail of our commits', 'actuator@localhost')
+      .addOption(new Option('--log-level <level>', 'least level of log lines').choices(logLevels).default('info')),
+  )
     .addHelpText('after', '\nA token for an https repository comes from ACTUATOR_GIT_TOKEN.')
     .action(async (flags: Flags) => {
       const [host, port] = splitAddress(flags.listen);
