@@ -280,6 +280,24 @@ describe('a protected branch', () => {
     }
   });
 
+  it('closes a revert also when it was opened and its answer was lost', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    await w.merge(number);
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    w.github.fail({ of: 'POST /repos/{owner}/{repo}/pulls', status: 502, afterwards: true });
+    await w.rollBack();
+    const revert = await w.eventually('opened', () => w.github.state.pulls[1]);
+    w.github.fail(null);
+    const { number: fixed } = await w.open('fix', { [file]: text(0.7) });
+    await w.review(fixed, 'bob');
+    await w.merge(fixed);
+    await w.eventually('on trial', () => w.chat().active?.revision.digest !== undefined && w.chat().unreverted === null);
+    await w.eventually('closed', () => revert.state === 'closed');
+    assert.equal(w.github.state.pulls.filter(({ branch }) => branch === revert.branch).length, 1);
+  });
+
   it('is left to the person who closes the revert', async () => {
     w = await aPullRequestWorld(settings(), {}, protect);
     await failing();

@@ -16,7 +16,8 @@ interface OpenRevert {
   readonly service: string;
   readonly deploymentId: string;
   readonly branch: string;
-  readonly pullRequest: PullRequestRef;
+  /** Null: it was about to be opened. */
+  readonly pullRequest: PullRequestRef | null;
 }
 
 const openKey = 'reverts-open';
@@ -57,6 +58,8 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   const judgement = [active, last].find((one) => one?.id === deploymentId)?.judgement ?? null;
   const isBad = await holdsBad(deps, service, bad);
   const effect = { kind: 'commit-revert', deploymentId, bad, restore, reason, actor: 'actuator' } as const;
+  // Before it is there: one that nobody knows of would be merged by itself.
+  await keepOpen(deps, { service, deploymentId, branch, pullRequest: null });
   const outcome = await requestChange(deps.writer, deps.host, {
     branch,
     path,
@@ -73,10 +76,14 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   if (outcome.kind === 'blocked') throw new RefusedError(`no branch for a revert pull request can be pushed: ${outcome.message}`);
   const { number, url } = outcome.pullRequest;
   const pullRequest = { number, url };
-  // Once more for another revision to go back to: the same branch, and the same pull request.
-  const others = (await openReverts(deps)).filter((one) => one.deploymentId !== deploymentId);
-  await deps.store.put(openKey, JSON.stringify([...others, { service, deploymentId, branch, pullRequest }]));
+  await keepOpen(deps, { service, deploymentId, branch, pullRequest });
   await deps.engine.dispatch(service, { type: 'revert-proposed', deploymentId, pullRequest }, 'actuator');
+}
+
+/** Once more for another revision to go back to: the same branch, and the same pull request. */
+async function keepOpen(deps: CodeHostDeps, open: OpenRevert): Promise<void> {
+  const others = (await openReverts(deps)).filter((one) => one.deploymentId !== open.deploymentId);
+  await deps.store.put(openKey, JSON.stringify([...others, open]));
 }
 
 async function openReverts({ store }: CodeHostDeps): Promise<readonly OpenRevert[]> {
@@ -105,7 +112,8 @@ async function closeNeedless(deps: CodeHostDeps): Promise<void> {
 }
 
 async function close({ host }: CodeHostDeps, { branch, pullRequest }: OpenRevert): Promise<void> {
-  const there = await host.pullRequest(pullRequest.number);
-  if (there?.state === 'open') await host.closePullRequest(pullRequest.number, branch);
+  const number = pullRequest?.number ?? (await host.openPullRequests()).find((one) => one.branch === branch)?.number;
+  const there = number === undefined ? null : await host.pullRequest(number);
+  if (there?.state === 'open') await host.closePullRequest(there.number, branch);
   else await host.deleteBranch(branch);
 }
