@@ -1289,7 +1289,8 @@ export const schemas: Readonly<Record<string, object>> = {
           },
           approval_roles: {
             type: 'array',
-            description: 'Roles of which an approver needs one; see `people`. Any person with the right to approve where left out.',
+            description:
+              'Roles of which an approver needs one: by `people`, by `code_host.role_teams`, or, for the role code-owner, by CODEOWNERS. Any person with the right to approve where left out.',
             maxItems: 20,
             items: { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
           },

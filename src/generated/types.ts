@@ -1640,7 +1640,7 @@ export interface SectionsVersioning {
    */
   require_approver?: boolean;
   /**
-   * Roles of which an approver needs one; see `people`. Any person with the right to approve where left out.
+   * Roles of which an approver needs one: by `people`, by `code_host.role_teams`, or, for the role code-owner, by CODEOWNERS. Any person with the right to approve where left out.
    *
    * @maxItems 20
    */
