@@ -57,7 +57,7 @@ export function createWorkers(deps: ControlPlaneDeps, parts: WorkerParts): Worke
     poller,
     publisher: createWorker({ ...background, name: 'publication' }, publish),
     effects: createWorker({ ...background, name: 'effects' }, () =>
-      settleEffects({ ...deps, engine, onWritten: () => poller.runNow(), revertsBy: () => settings.daemon.codeHost.reverts }),
+      settleEffects({ ...deps, engine, onWritten: () => poller.runNow(), codeHostSettings: () => settings.daemon.codeHost }),
     ),
     codeHost: codeHost === null ? null : createWorker({ ...background, name: 'code host' }, () => codeHost.run()),
   };

@@ -151,7 +151,7 @@ async function findOrigin(tracing: Tracing, { trail }: ServiceState, active: Dep
   if (built === null || built.refusal !== null) return built;
   const found = await findOwn(tracing, commit, active);
   if (found === null) return null;
-  if (found === 'push') return { ...nothingFound, refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null };
+  if (found === 'push') return { ...built, refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null };
   const authors = [...new Set([...built.authors, ...found.authors])];
   // A review of the newest shows only what that changes.
   if (built.notes.length > 0)

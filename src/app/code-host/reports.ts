@@ -3,8 +3,16 @@ import { formatProblem } from '../../base/problem.ts';
 import { formatDuration } from '../../base/time.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
 import { describeStep } from '../../domain/planning/step.ts';
-import type { Deployment, FinishedDeployment, Rejection, ServiceState, TerminalPhase, Unreverted } from '../../domain/rollout/state.ts';
-import { isAskedForBy, newService } from '../../domain/rollout/state.ts';
+import {
+  isAskedForBy,
+  newService,
+  type Deployment,
+  type FinishedDeployment,
+  type Rejection,
+  type ServiceState,
+  type TerminalPhase,
+  type Unreverted,
+} from '../../domain/rollout/state.ts';
 import { nameOfStep } from '../../domain/rollout/steps.ts';
 import type { ServiceEvent } from '../../domain/rollout/event.ts';
 import type { CommitStatus } from '../../ports/code-host.ts';

@@ -15,7 +15,7 @@ import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
 import type { DecidedTests } from '../reconcile/decided-tests.ts';
-import type { WriteBack } from '../../domain/settings/code-host.ts';
+import type { CodeHostSettings } from '../../domain/settings/code-host.ts';
 import type { Engine } from './engine.ts';
 import { holdsBad, revertMessage, testsWith, type RevertEffect } from './reverting.ts';
 
@@ -29,8 +29,7 @@ export interface EffectDeps {
   /** A commit of ours is on the branch: have a look at it. */
   readonly onWritten: () => void;
   readonly codeHost: CodeHost | null;
-  /** As settings say, where a code host is there to open pull requests. */
-  readonly revertsBy: () => WriteBack;
+  readonly codeHostSettings: () => CodeHostSettings;
 }
 
 /** All that is pending, one after the other; the first failure ends the pass, and the worker comes back. */
@@ -69,7 +68,7 @@ async function commitRevert(deps: EffectDeps, service: string, effect: RevertEff
   const sharedFile = canonicalJson(bad.config) === canonicalJson(good.config);
   const outcome = sharedFile
     ? ({ kind: 'blocked', message: 'the change lies in models.yaml, which other services share; a person must decide' } as const)
-    : deps.revertsBy() === 'pull_request'
+    : deps.codeHostSettings().reverts === 'pull_request'
       ? ({ kind: 'blocked', message: 'settings ask for a pull request' } as const)
       : await deps.writer.revert({ service, isBad, restoreText: good.text, message, marker });
   await deps.engine.dispatch(service, { type: 'revert-settled', deploymentId: effect.deploymentId, outcome }, 'actuator');
@@ -112,7 +111,7 @@ async function writeConfig(
           message,
           title: `${service}: write down what ${deploymentId} promoted`,
           body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
-          labels: ['actuator'],
+          labels: deps.codeHostSettings().labels ?? ['actuator'],
           reviewers: [],
           autoMerge: true,
         })

@@ -16,7 +16,7 @@ export interface CodeHostSettings {
 }
 
 /** `push`: to the branch, and by a pull request where it refuses that. */
-export type WriteBack = 'push' | 'pull_request';
+type WriteBack = 'push' | 'pull_request';
 
 export function resolveCodeHost(written: SectionsCodeHost): CodeHostSettings {
   return {
