@@ -159,6 +159,19 @@ describe('a direct push', () => {
     await w.assertHeld(/1 approval.*which this is built on, was pushed, so only approvals of the deployment itself count/);
   });
 
+  it('that is held keeps who made what it is built on from approving it', async () => {
+    w = await aPullRequestWorld(settings(needsApproval.replace('versioning: {', 'versioning: { direct_pushes: hold,')));
+    const { number } = await w.open('first', { [file]: text(0.5) }, 'cleo');
+    await w.merge(number);
+    await w.eventually('waits', w.isPending);
+    w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
+    const commit = w.world.remote.commit({ [file]: text(0.6) }, 'pushed');
+    await w.eventually('seen', () => w.chat().active?.revision.commit === commit);
+    w.bench.clock.advance(61_000);
+    await w.eventually('held', () => w.chat().active?.origin?.kind === 'push');
+    assert.match(w.chat().active?.author ?? '', /@cleo/);
+  });
+
   it('of a new service is forgotten with its folder', async () => {
     w = await aPullRequestWorld(settings());
     const other = 'services/zed/config.yaml';
