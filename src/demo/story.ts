@@ -16,6 +16,8 @@ export interface EventRow {
 export interface StatusRow {
   readonly service: string;
   readonly phase: string;
+  /** What the branch held at the last look; with its commit, the settings of that commit have been looked at too. */
+  readonly desired: { readonly commit: string } | null;
   readonly deployment: {
     readonly deployment_id: string;
     readonly commit: string;

@@ -45,6 +45,12 @@ async function deploymentOf(commit: string): Promise<string> {
   });
 }
 
+/** Changes what settings the following commits come under, and the service's file with them, so that the look shows. */
+async function settle(message: string, files: Parameters<World['commit']>[1]): Promise<void> {
+  const commit = await world.commit(message, files);
+  await until('settings looked at', async () => (await status(world, service)).desired?.commit === commit, 10_000);
+}
+
 before(async () => {
   world = await createWorld({ directory: await mkdtemp(join(tmpdir(), 'actuator-strategies-')), seed: 4, settings, pollInterval: '1s' });
   await world.startControlPlane();
@@ -184,8 +190,9 @@ describe('rolling', () => {
 describe('gates', () => {
   it('wait for somebody who is not the author, and tell who', async () => {
     const people = `people: [{ name: Bea, keys: [bea], emails: [bea@example.com], roles: [sre-lead] }, { name: Root, keys: [admin], roles: [sre-lead] }]\n`;
-    await world.commit('approvals', {
+    await settle('approvals', {
       'actuator.yaml': () => `${settings}versioning: { require_approver: true, approval_roles: [sre-lead] }\n${people}`,
+      [config]: (text) => `${text}# approved from here on\n`,
     });
     const bea = (await good('create-key', '--name', 'bea', '--role', 'approver')).trim();
     const change = await file('cooler.yaml', 'llm: { parameters: { temperature: 0.3 } }\n');
@@ -222,7 +229,8 @@ describe('gates', () => {
   });
 
   it('stay shut in a drain, which a bare resume ends', async () => {
-    await world.commit('no approvals', {
+    // A commit of the same look would still come under the settings before.
+    await settle('no approvals', {
       'actuator.yaml': () => settings,
       [config]: (text) => text.replace('temperature: 0.9', 'temperature: 0.65'),
     });
