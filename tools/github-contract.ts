@@ -1,10 +1,25 @@
 /**
- * Cuts GitHub's description of its REST API down to the operations that we use: test/fixtures/github-api.json.
- * Run by hand with `api.github.com.json` of the package @octokit/openapi, which is too large to be a dependency:
- * `node tools/github-contract.ts api.github.com.json`.
+ * Cuts GitHub's descriptions of its APIs down to what we use: test/fixtures/github-api.json (REST) and github-api.graphql.
+ * Run by hand with `api.github.com.json` of the package @octokit/openapi and `schema.graphql` of @octokit/graphql-schema, which are
+ * too large to be dependencies: `node tools/github-contract.ts api.github.com.json schema.graphql`, and `npm run format` after it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  buildSchema,
+  getNamedType,
+  isInputObjectType,
+  isInputType,
+  isObjectType,
+  parse,
+  print,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+  type GraphQLNamedType,
+  type TypeDefinitionNode,
+} from 'graphql';
+import { enableAutoMerge } from '../src/adapters/github/pull-requests.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 type Node = Readonly<Record<string, Json | undefined>>;
@@ -41,6 +56,10 @@ const used: readonly string[] = [
   'POST /repos/{owner}/{repo}/deployments',
   'GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
   'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
+  'POST /repos/{owner}/{repo}/git/trees',
+  'POST /repos/{owner}/{repo}/git/commits',
+  'POST /repos/{owner}/{repo}/git/refs',
+  'PATCH /repos/{owner}/{repo}/git/refs/{ref}',
   'DELETE /repos/{owner}/{repo}/git/refs/{ref}',
 ];
 
@@ -57,8 +76,9 @@ const dropped = new Set([
   'format',
 ]);
 
-const file = process.argv[2];
-if (file === undefined) throw new Error('name the file api.github.com.json of @octokit/openapi');
+const [, , file, graphqlFile] = process.argv;
+if (file === undefined || graphqlFile === undefined) throw new Error('name the files api.github.com.json and schema.graphql');
+const fixtures = join(import.meta.dirname, '..', 'test', 'fixtures');
 const source = JSON.parse(readFileSync(file, 'utf8')) as Node;
 const schemas = new Map<string, Json>();
 
@@ -69,7 +89,62 @@ const out = {
   operations,
   $defs: Object.fromEntries([...schemas].sort(([a], [b]) => a.localeCompare(b))),
 };
-writeFileSync(join(import.meta.dirname, '..', 'test', 'fixtures', 'github-api.json'), `${JSON.stringify(out)}\n`);
+writeFileSync(join(fixtures, 'github-api.json'), `${JSON.stringify(out)}\n`);
+writeFileSync(join(fixtures, 'github-api.graphql'), graphqlOf([enableAutoMerge]));
+
+/** The types that the documents touch: of objects the fields that are selected, of inputs all. */
+function graphqlOf(documents: readonly string[]): string {
+  const schema = buildSchema(readFileSync(graphqlFile ?? '', 'utf8'), { assumeValid: true });
+  // A schema must have a query.
+  const selected = new Map<string, Set<string>>([['Query', new Set(['id'])]]);
+  const kept = new Map<string, GraphQLNamedType>();
+  const keep = (type: GraphQLNamedType): void => {
+    if (kept.has(type.name)) return;
+    kept.set(type.name, type);
+    if (isInputObjectType(type)) for (const field of Object.values(type.getFields())) keep(getNamedType(field.type));
+  };
+  const info = new TypeInfo(schema);
+  for (const document of documents)
+    visit(
+      parse(document),
+      visitWithTypeInfo(info, {
+        Field() {
+          const [parent, field] = [info.getParentType(), info.getFieldDef()];
+          if (parent == null || field == null) throw new Error(`the schema does not know a field of ${document}`);
+          selected.set(parent.name, (selected.get(parent.name) ?? new Set()).add(field.name));
+          for (const argument of field.args) keep(getNamedType(argument.type));
+          const type = getNamedType(field.type);
+          if (isInputType(type)) keep(type);
+        },
+      }),
+    );
+  for (const name of selected.keys()) {
+    const type = schema.getType(name);
+    if (isObjectType(type)) kept.set(name, type);
+  }
+  const definitions = [...kept.values()].flatMap(({ name, astNode }) => (astNode == null ? [] : [cut(astNode, selected.get(name))]));
+  const notice = `# Cut from the package @octokit/graphql-schema 15.26.1, (c) Octokit contributors, MIT License; made from GitHub's GraphQL schema.\n`;
+  return `${notice}${definitions.join('\n\n')}\n`;
+}
+
+/** Without words for people, interfaces and directives. */
+function cut(node: TypeDefinitionNode, fields: ReadonlySet<string> | undefined): string {
+  const bare = visit(
+    { ...node, ...('interfaces' in node ? { interfaces: [] } : {}) },
+    {
+      enter: (inner) => ({
+        ...inner,
+        ...('description' in inner ? { description: undefined } : {}),
+        ...('directives' in inner ? { directives: [] } : {}),
+      }),
+    },
+  );
+  return print(
+    bare.kind === 'ObjectTypeDefinition'
+      ? { ...bare, fields: bare.fields?.filter(({ name }) => fields?.has(name.value) ?? true) ?? [] }
+      : bare,
+  );
+}
 
 function operation(name: string): Json {
   const [method = '', path = ''] = name.split(' ');

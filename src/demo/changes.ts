@@ -59,7 +59,7 @@ function indented(text: string): string {
 export async function approveRevert(world: World, say: Say, service: string, known: readonly (number | null)[]): Promise<number | null> {
   const { github } = world;
   if (github === null) return null;
-  const revert = await until(() => github.fake.state.pulls.find(({ number, autoMerge }) => autoMerge && !known.includes(number)));
+  const revert = await until(() => github.fake.state.pulls.find(({ number, autoMerge }) => autoMerge !== null && !known.includes(number)));
   say(`main is protected, so the revert is pull request #${revert.number}, "${revert.title}"; quarantine holds meanwhile`);
   await github.approve(revert.number, reviewer, 'Take it back.');
   await until(() => revert.mergeCommit);

@@ -42,7 +42,7 @@ export interface WorldOptions {
   readonly settings: string;
   readonly pollInterval: string;
   /** Approvals that GitHub asks for before it merges; left out: no GitHub. */
-  readonly github?: { readonly approvals: number };
+  readonly github?: { readonly approvals: number; readonly environment?: Readonly<Record<string, string>> };
 }
 
 export type Edits = Readonly<Record<string, (text: string) => string | null>>;
@@ -90,7 +90,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ];
     const started = spawn(process.execPath, [join(root, 'src', 'main', 'cli.ts'), ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...github?.environment, ...environment },
+      env: { ...process.env, OPENAI_API_KEY: 'sk-mock', ...github?.environment, ...options.github?.environment, ...environment },
     });
     child = started;
     let log = '';

@@ -1,24 +1,34 @@
 /** The code host, when its credentials are given. */
 import { access, constants } from 'node:fs/promises';
 import { createGithubClient, type GithubClient, type GithubCredentials } from '../adapters/github/client.ts';
+import { createSignedPlacing } from '../adapters/github/commits.ts';
 import { createGithubHost } from '../adapters/github/code-host.ts';
 import { repositoryName } from '../adapters/github/delivery.ts';
 import { statusBranchName } from '../adapters/git/mirror.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { CodeHost } from '../ports/code-host.ts';
 import type { GithubFlags, ServeOptions } from '../ports/programs.ts';
+import type { PlaceCommit } from '../ports/repository.ts';
 
 export interface Github {
   readonly host: CodeHost;
   /** For git, by the same credentials. */
   readonly gitToken: GithubClient['gitToken'];
+  /** Null: our commits are built here. */
+  readonly place: PlaceCommit | null;
 }
 
 const timeoutMs = 15_000;
 
 /** Null where no credentials are given. Throws StalledError when they don't fit together. */
-export async function openGithub({ github, repository, branch }: ServeOptions): Promise<Github | null> {
+export async function openGithub({ github, repository, branch, signingKeyFile }: ServeOptions): Promise<Github | null> {
   const credentials = credentialsOf(github);
+  if (github.signsCommits && credentials?.kind !== 'app')
+    throw new StalledError(
+      '--github-signed-commits needs a GitHub App (--github-app-id, --github-app-key-file): GitHub signs nothing for tokens.',
+    );
+  if (github.signsCommits && signingKeyFile !== null)
+    throw new StalledError('Give either --signing-key or --github-signed-commits, not both.');
   if (credentials === null) return null;
   const file = credentials.kind === 'app' ? credentials.keyFile : credentials.file;
   // Better now than at the first revert. It is read when it is needed, so that a key can be rotated.
@@ -35,6 +45,7 @@ export async function openGithub({ github, repository, branch }: ServeOptions): 
   return {
     host: createGithubHost(client, { owner, repo, baseUrl, branch, statusBranch: statusBranchName }),
     gitToken: () => client.gitToken(),
+    place: github.signsCommits ? createSignedPlacing(client, { owner, repo }) : null,
   };
 }
 

@@ -11,6 +11,7 @@ import { parseYaml } from '../adapters/documents/yaml.ts';
 import { createCommitBuilder } from '../adapters/git/commit-builder.ts';
 import { createConfigurationWriter } from '../adapters/git/configuration-writer.ts';
 import { openMirror } from '../adapters/git/mirror.ts';
+import { createPlacing } from '../adapters/git/placing.ts';
 import { createRepository } from '../adapters/git/repository.ts';
 import { createSshSigner } from '../adapters/git/ssh-signer.ts';
 import { createStatusBranch } from '../adapters/git/status-branch.ts';
@@ -158,7 +159,7 @@ async function openGit(options: ServeOptions, github: Github | null): Promise<Pi
   const builder = createCommitBuilder(mirror, { name: options.gitName, email: options.gitEmail }, sign);
   return {
     repository: createRepository(mirror),
-    writer: createConfigurationWriter(mirror, builder, systemClock),
+    writer: createConfigurationWriter(mirror, github?.place ?? createPlacing(mirror, builder, systemClock)),
     branch: createStatusBranch(mirror, builder, systemClock),
   };
 }

@@ -9,6 +9,8 @@ export interface GithubFlags {
   readonly appKeyFile: string | null;
   /** Null: looked up by the repository. */
   readonly installation: number | null;
+  /** GitHub makes and signs our commits on the configuration branch and on branches for pull requests. */
+  readonly signsCommits: boolean;
 }
 
 export interface ServeOptions {

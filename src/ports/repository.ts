@@ -70,14 +70,45 @@ export interface Proposal {
   readonly message: string;
 }
 
+export interface EditOrder {
+  readonly path: string;
+  /** From its present text, null when it is new; null writes nothing. */
+  readonly edit: (text: string | null) => string | null;
+  readonly message: string;
+  /** Told of the commit before anybody else can see it. */
+  readonly announce?: (commit: string) => Promise<void>;
+}
+
 /** Writing to the configuration branch: compare-and-swap, with refetch and another look after a lost race. */
 export interface ConfigurationWriter {
   revert(order: RevertOrder): Promise<WriteOutcome>;
-  /** One file, edited from its present text (null when it is new); null from `edit` writes nothing. */
-  edit(path: string, edit: (text: string | null) => string | null, message: string): Promise<WriteOutcome>;
+  edit(order: EditOrder): Promise<WriteOutcome>;
   /** Pushes the branch of a pull request to be; one with the same content that is there already is left as it is. */
   propose(proposal: Proposal): Promise<WriteOutcome>;
 }
+
+/** One commit with one file, put on a branch of the remote by compare-and-swap. */
+export interface PlacingOrder {
+  readonly branch: string;
+  /** What the branch is at; null: it is not there. */
+  readonly expected: string | null;
+  readonly parent: string;
+  readonly path: string;
+  readonly text: string;
+  readonly message: string;
+  /** Told of the commit before anybody else can see it. */
+  readonly announce: (commit: string) => Promise<void>;
+}
+
+export type Placed =
+  | { readonly kind: 'placed'; readonly commit: string }
+  /** Somebody else was faster: fetch, look again, build again. */
+  | { readonly kind: 'lost-race' }
+  /** The remote does not let us write this branch. */
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Built and pushed by us, or made by the code host, which then signs it. Throws TransientError or StalledError. */
+export type PlaceCommit = (order: PlacingOrder) => Promise<Placed>;
 
 /** One commit on the status branch. */
 export interface StatusCommit {

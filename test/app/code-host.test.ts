@@ -235,7 +235,7 @@ describe('a protected branch', () => {
     const revert = await w.eventually('proposed', () => w.github.state.pulls[1]);
     await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
     assert.deepEqual([revert.branch.replace(/\d{8}-\d+$/, 'ID'), revert.labels], ['actuator/revert/deploy-ID', ['actuator', 'rollback']]);
-    assert.deepEqual([revert.requested, revert.autoMerge], [['bob', 'owners'], true]);
+    assert.deepEqual([revert.requested, revert.autoMerge], [['bob', 'owners'], 'merge']);
     assert.match(revert.body, /it is bad/);
     assert.match(w.chat().rejection?.problems[0]?.message ?? '', /merge pull request #2/);
     await w.eventually('failure', () => w.statuses(bad)['actuator/chat'] === 'failure');
@@ -327,7 +327,7 @@ describe('a protected branch', () => {
     await w.rollBack();
     const revert = await w.eventually('proposed', () => w.github.state.pulls[0]);
     await w.eventually('labelled', () => revert.labels.join() === 'ours');
-    assert.deepEqual([revert.autoMerge, revert.state], [false, 'open']);
+    assert.deepEqual([revert.autoMerge, revert.state], [null, 'open']);
   });
 
   it('gets what `deploy` is asked for by a pull request, which whoever asked does not approve', async () => {

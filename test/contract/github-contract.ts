@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { buildSchema, executeSync, GraphQLError, Kind, parse, validate, type DocumentNode } from 'graphql';
+import { getVariableValues } from 'graphql/execution/values.js';
 import type { Exchange } from '../../src/demo/github/fake-github.ts';
 
 interface Operation {
@@ -39,7 +41,8 @@ function relocated(schema: unknown): unknown {
 /** What is wrong with an exchange; null: it is as GitHub describes it. Undescribed answers are allowed where a test made them up. */
 export function contractProblem(exchange: Exchange): string | null {
   const { operation, query, requestBody, status, body, isFailure } = exchange;
-  if (operation === null) return null;
+  if (operation === null) return 'GitHub describes no such operation';
+  if (operation === 'POST /graphql') return isFailure || status === 401 ? null : graphqlProblem(requestBody, body);
   const described = contract.operations[operation];
   if (described === undefined) return `${operation} is not in the contract; add it to tools/github-contract.ts`;
   const problems = [
@@ -49,6 +52,31 @@ export function contractProblem(exchange: Exchange): string | null {
   ] as const;
   const found = problems.filter(([, problem]) => problem !== null).map(([where, problem]) => `${where}: ${problem ?? ''}`);
   return found.length === 0 ? null : `${operation} ${status}: ${found.join('; ')}`;
+}
+
+const graphql = buildSchema(readFileSync(join(import.meta.dirname, '..', 'fixtures', 'github-api.graphql'), 'utf8'));
+
+interface GraphqlRequest {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+/** By the schema itself: a document that it does not allow, and an answer that it would not have given. */
+function graphqlProblem(request: unknown, answer: unknown): string | null {
+  const { query, variables = {} } = request as GraphqlRequest;
+  const document = parse(query);
+  const { data } = answer as { readonly data?: unknown };
+  const problems = [...validate(graphql, document), ...variableProblems(document, variables)];
+  if (problems.length > 0) return `graphql: ${problems.map(({ message }) => message).join('; ')}`;
+  if (data == null) return null;
+  const executed = executeSync({ schema: graphql, document, rootValue: data, variableValues: variables });
+  const isAnswer = executed.errors === undefined && JSON.stringify(executed.data) === JSON.stringify(data);
+  return isAnswer ? null : `graphql: ${JSON.stringify(data)} does not answer ${query}: ${JSON.stringify(executed)}`;
+}
+
+function variableProblems(document: DocumentNode, variables: Readonly<Record<string, unknown>>): readonly GraphQLError[] {
+  const operation = document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  return getVariableValues(graphql, operation?.variableDefinitions ?? [], variables).errors ?? [];
 }
 
 function answerProblem({ responses }: Operation, status: number, body: unknown): string | null {

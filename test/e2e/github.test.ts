@@ -32,7 +32,7 @@ people:
 `,
     // Only webhooks can be that fast.
     pollInterval: '1h',
-    github: { approvals: 1 },
+    github: { approvals: 1, environment: { ACTUATOR_GITHUB_SIGNED_COMMITS: 'true' } },
   });
   assert.ok(world.github);
   github = world.github;
@@ -87,8 +87,9 @@ describe('a pull request', () => {
     const { phase } = await untilEnded(world, service, bad, 60_000);
     assert.equal(phase, 'rolled-back');
     const revert = await until('a revert', () => github.fake.state.pulls[2], 15_000);
-    await until('open', () => revert.labels.includes('rollback') && revert.autoMerge, 10_000);
+    await until('open', () => revert.labels.includes('rollback') && revert.autoMerge !== null, 10_000);
     assert.match(revert.body, /Verdict \*\*fail\*\*[\s\S]*evidence\.json/);
+    assert.ok(github.fake.state.verified.has(revert.head), 'GitHub signs what it makes for us');
     // Nothing of it is tried again while the branch still holds it.
     assert.equal((await status(world, service)).phase, 'idle');
     await github.approve(revert.number, 'bob', 'take it back');

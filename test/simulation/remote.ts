@@ -105,7 +105,7 @@ export function connectRemote(
           if (outcome !== null) return outcome;
         }
       },
-      edit: (path, edit, message) =>
+      edit: ({ path, edit, message }) =>
         reach('push', (): WriteOutcome => {
           const text = edit(remote.head().files[path] ?? null);
           if (text === null || text === remote.head().files[path]) return { kind: 'not-needed' };

@@ -33,7 +33,7 @@ export async function aGithubWorld(): Promise<GithubWorld> {
   const problems: string[] = [];
   const asked: string[] = [];
   github.onExchange((exchange) => {
-    asked.push(`${exchange.operation ?? 'graphql'} ${exchange.status}`);
+    asked.push(`${exchange.operation ?? 'undescribed'} ${exchange.status}`);
     const problem = contractProblem(exchange);
     if (problem !== null) problems.push(problem);
   });

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { createCommitBuilder } from '../../src/adapters/git/commit-builder.ts';
 import { createConfigurationWriter } from '../../src/adapters/git/configuration-writer.ts';
 import { openMirror, type Mirror } from '../../src/adapters/git/mirror.ts';
+import { createPlacing } from '../../src/adapters/git/placing.ts';
 import { createRepository } from '../../src/adapters/git/repository.ts';
 import { createStatusBranch } from '../../src/adapters/git/status-branch.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
@@ -109,7 +110,7 @@ export async function aRepository(): Promise<TestRepository> {
       const all = {
         mirror,
         repository: createRepository(mirror),
-        writer: createConfigurationWriter(mirror, builder, systemClock),
+        writer: createConfigurationWriter(mirror, createPlacing(mirror, builder, systemClock)),
         branch: createStatusBranch(mirror, builder, systemClock),
       };
       opened.push(all);

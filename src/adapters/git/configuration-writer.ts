@@ -1,17 +1,18 @@
-/** Our commits on the configuration branch: built on its tip, pushed by compare-and-swap, built again after a lost race. */
+/** Our commits on the configuration branch: made on its tip, placed by compare-and-swap, made again after a lost race. */
 import { TransientError } from '../../base/failures.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { ConfigurationWriter, Proposal, WriteOutcome } from '../../ports/repository.ts';
-import type { CommitBuilder } from './commit-builder.ts';
+import type { ConfigurationWriter, PlaceCommit, PlacingOrder, Proposal, WriteOutcome } from '../../ports/repository.ts';
 import type { Mirror } from './mirror.ts';
-import { pushWithLease, replaceBranch } from './push.ts';
 import { readFileAt } from './status-branch.ts';
 
 const attempts = 8;
 
-export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder, clock: Clock): ConfigurationWriter {
-  /** `next` sees the file on each tip anew; null means that nothing is to be written. */
-  function write(path: string, next: (text: string | null) => Promise<string | null>, message: string): Promise<WriteOutcome> {
+interface Writing extends Pick<PlacingOrder, 'path' | 'message' | 'announce'> {
+  /** Sees the file on each tip anew; null means that nothing is to be written. */
+  readonly next: (text: string | null) => Promise<string | null>;
+}
+
+export function createConfigurationWriter(mirror: Mirror, place: PlaceCommit): ConfigurationWriter {
+  function write({ path, next, message, announce }: Writing): Promise<WriteOutcome> {
     return mirror.exclusively(async (): Promise<WriteOutcome> => {
       // The first try goes by the last fetch, which is the fast way; the lease finds out if that is too old.
       for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -28,14 +29,8 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
           if (attempt > 1) return { kind: 'not-needed' };
           continue;
         }
-        const commit = await builder.commit({
-          parent: head,
-          files: new Map([[path, text]]),
-          message,
-          timestamp: Math.floor(clock.now() / 1000),
-        });
-        const outcome = await pushWithLease(mirror, mirror.branch, head, commit);
-        if (outcome.kind === 'pushed') return { kind: 'committed', commit };
+        const outcome = await place({ branch: mirror.branch, expected: head, parent: head, path, text, message, announce });
+        if (outcome.kind === 'placed') return { kind: 'committed', commit: outcome.commit };
         if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
       }
       throw new TransientError(`${mirror.branch} moved under each of ${attempts} pushes`);
@@ -43,19 +38,21 @@ export function createConfigurationWriter(mirror: Mirror, builder: CommitBuilder
   }
 
   return {
-    propose: (proposal) => propose(mirror, builder, clock, proposal),
+    propose: (proposal) => propose(mirror, place, proposal),
     async revert({ service, isBad, restoreText, message, marker }) {
       const next = async (text: string | null): Promise<string | null> => (text !== null && (await isBad(text)) ? restoreText : null);
-      const outcome = await write(`services/${service}/config.yaml`, next, message);
+      const outcome = await write({ path: `services/${service}/config.yaml`, next, message, announce: toNobody });
       if (outcome.kind !== 'not-needed') return outcome;
       const earlier = await findByMarker(mirror, marker);
       return earlier === null ? outcome : { kind: 'committed', commit: earlier };
     },
-    edit: (path, edit, message) => write(path, (text) => Promise.resolve(edit(text)), message),
+    edit: ({ path, edit, message, announce = toNobody }) => write({ path, next: (text) => Promise.resolve(edit(text)), message, announce }),
   };
 }
 
-function propose(mirror: Mirror, builder: CommitBuilder, clock: Clock, { branch, path, edit, message }: Proposal): Promise<WriteOutcome> {
+const toNobody = (): Promise<void> => Promise.resolve();
+
+function propose(mirror: Mirror, place: PlaceCommit, { branch, path, edit, message }: Proposal): Promise<WriteOutcome> {
   return mirror.exclusively(async (): Promise<WriteOutcome> => {
     await mirror.fetch();
     const head = await mirror.tip(mirror.branch);
@@ -65,16 +62,10 @@ function propose(mirror: Mirror, builder: CommitBuilder, clock: Clock, { branch,
     const there = await mirror.tip(branch);
     const isThere = there !== null && (await mirror.commit(there)).parents[0] === head;
     if (isThere && (await readFileAt(mirror, there, path)) === text) return { kind: 'committed', commit: there };
-    const commit = await builder.commit({
-      parent: head,
-      files: new Map([[path, text]]),
-      message,
-      timestamp: Math.floor(clock.now() / 1000),
-    });
-    const outcome = await replaceBranch(mirror, branch, there, commit);
+    const outcome = await place({ branch, expected: there, parent: head, path, text, message, announce: toNobody });
     if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
     if (outcome.kind === 'lost-race') throw new TransientError(`${branch} moved under our push`);
-    return { kind: 'committed', commit };
+    return { kind: 'committed', commit: outcome.commit };
   });
 }
 

@@ -37,7 +37,7 @@ export interface GithubClient {
 
 const ClientWithPlugins = Octokit.plugin(throttling, retry);
 /** Answers kept for conditional requests, which cost nothing of the rate limit. */
-const answersKept = 500;
+const answersKept = 5000;
 const longestRateLimitWaitS = 30;
 
 export function createGithubClient(options: GithubOptions): GithubClient {

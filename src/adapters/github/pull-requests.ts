@@ -1,4 +1,5 @@
-/** Opening pull requests: once each, with labels and reviewers, merged by GitHub when its rules allow it. */
+/** Opening pull requests: once each, with labels and reviewers, merged when GitHub's rules allow it. */
+import { GraphqlResponseError } from '@octokit/graphql';
 import type { Octokit } from '@octokit/rest';
 import type { NewPullRequest } from '../../ports/code-host.ts';
 import { isStatus } from './failures.ts';
@@ -18,7 +19,7 @@ export async function openPullRequest(octokit: Octokit, at: Repository, base: st
     there ?? ((await octokit.rest.pulls.create({ ...at, head: order.branch, base, title: order.title, body: order.body })).data as Opened);
   await addLabels(octokit, at, opened.number, order.labels);
   await requestReviewers(octokit, at, opened, order.reviewers);
-  if (order.autoMerge) await mergeWhenAllowed(octokit, opened.node_id);
+  if (order.autoMerge) await mergeWhenAllowed(octokit, at, opened);
   return opened;
 }
 
@@ -35,16 +36,22 @@ async function requestReviewers(octokit: Octokit, at: Repository, { number, user
   await orNot(() => octokit.rest.pulls.requestReviewers({ ...at, pull_number: number, reviewers: people, team_reviewers: teams }));
 }
 
-/** Only by GraphQL. Refused where the repository does not allow it, or where nothing is in the way of merging by hand. */
-async function mergeWhenAllowed(octokit: Octokit, pullRequestId: string): Promise<void> {
+/** REST has no operation for it. */
+export const enableAutoMerge = `mutation ($id: ID!, $by: PullRequestMergeMethod!) {
+  enablePullRequestAutoMerge(input: { pullRequestId: $id, mergeMethod: $by }) { pullRequest { number } }
+}`;
+
+/** People merge it where the repository does not allow auto-merge. */
+async function mergeWhenAllowed(octokit: Octokit, at: Repository, { node_id: id, number, head }: Opened): Promise<void> {
+  const { data: allowed } = await octokit.rest.repos.get({ ...at });
+  const method = allowed.allow_merge_commit !== false ? 'merge' : allowed.allow_squash_merge !== false ? 'squash' : 'rebase';
   try {
-    await octokit.graphql('mutation ($id: ID!) { enablePullRequestAutoMerge(input: { pullRequestId: $id }) { pullRequest { number } } }', {
-      id: pullRequestId,
-    });
+    await octokit.graphql(enableAutoMerge, { id, by: method.toUpperCase() });
   } catch (thrown) {
-    // GraphQL says no by an answer of its own.
-    if (thrown instanceof Error && thrown.name === 'GraphqlResponseError') return;
-    throw thrown;
+    if (!(thrown instanceof GraphqlResponseError)) throw thrown;
+    // Refused where nothing is left to wait for.
+    if (!/clean status/i.test(thrown.message)) return;
+    await orNot(() => octokit.rest.pulls.merge({ ...at, pull_number: number, sha: head.sha, merge_method: method }));
   }
 }
 
@@ -52,6 +59,6 @@ async function orNot(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (thrown) {
-    if (!isStatus(thrown, 403, 404, 422)) throw thrown;
+    if (!isStatus(thrown, 403, 404, 405, 409, 422)) throw thrown;
   }
 }

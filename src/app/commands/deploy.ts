@@ -112,15 +112,14 @@ async function commitChange(
   const outcome =
     deploys === 'pull_request'
       ? ({ kind: 'blocked', message: 'settings ask for a pull request' } as const)
-      : await deps.writer.edit(order.path, order.edit, order.message);
+      : // Its author is us, and whoever asked must not approve it.
+        await deps.writer.edit({ ...order, announce: (commit) => deps.store.put(requesterKey(commit), actor) });
   if (problems.length > 0) return refuse(problems);
   if (outcome.kind === 'blocked') {
     if (deps.codeHost !== null) return proposeChange(deps, deps.codeHost, { service, request, actor, order, problems: () => problems });
     return refuse([{ code: 'forbidden', message: `The branch can't be written: ${outcome.message}. Open a pull request instead.` }]);
   }
   if (outcome.kind === 'not-needed') return refuse([nothingToDeploy(service)]);
-  // Before anybody looks at the commit: its author is us, and whoever asked must not approve it.
-  await deps.store.put(requesterKey(outcome.commit), actor);
   deps.controlPlane.poll();
   return ok({ service, commit: outcome.commit, deployment_id: await deploymentOf(deps, service, outcome.commit), pull_request: null });
 }

@@ -101,7 +101,7 @@ async function writeConfig(
     const patch = patchTo(parsed.value.value, own, tests);
     return patch === null ? null : deps.mergeYaml(text, patch);
   };
-  const pushed = await deps.writer.edit(path, edit, message);
+  const pushed = await deps.writer.edit({ path, edit, message });
   const outcome =
     pushed.kind === 'blocked' && deps.codeHost !== null
       ? await requestChange(deps.writer, deps.codeHost, {
@@ -113,7 +113,7 @@ async function writeConfig(
           body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
           labels: deps.codeHostSettings().labels ?? ['actuator'],
           reviewers: [],
-          autoMerge: true,
+          autoMerge: deps.codeHostSettings().autoMerge,
         })
       : pushed;
   if (outcome.kind === 'blocked')

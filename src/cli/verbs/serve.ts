@@ -19,6 +19,7 @@ interface Flags {
   readonly githubAppId?: string;
   readonly githubAppKeyFile?: string;
   readonly githubInstallation?: string;
+  readonly githubSignedCommits?: true;
   readonly publicUrl?: string;
   readonly signingKey?: string;
   readonly allowLocalRemote?: true;
@@ -95,6 +96,11 @@ function withGithub(command: Command): Command {
     .addOption(
       new Option('--github-token-file <file>', 'work at GitHub by a token, in the place of an app').env('ACTUATOR_GITHUB_TOKEN_FILE'),
     )
+    .addOption(
+      new Option('--github-signed-commits', 'have GitHub make and sign our commits on the branch, as the app').env(
+        'ACTUATOR_GITHUB_SIGNED_COMMITS',
+      ),
+    )
     .addOption(new Option('--github-url <url>', 'API of GitHub; by the address of --repo where left out').env('ACTUATOR_GITHUB_URL'))
     .addOption(
       new Option('--github-repository <owner/name>', 'name of the repository at GitHub, where --repo is a mirror or a proxy').env(
@@ -113,6 +119,7 @@ function githubFlags(flags: Flags): GithubFlags {
     tokenFile: flags.githubTokenFile ?? null,
     appId: flags.githubAppId ?? null,
     appKeyFile: flags.githubAppKeyFile ?? null,
+    signsCommits: flags.githubSignedCommits === true,
     installation,
   };
 }

@@ -33,6 +33,14 @@ export interface Bare {
   /** The new tip of the branch, and what was made on the way; null: it conflicts. */
   merge(order: MergeOrder): Promise<{ readonly sha: string; readonly made: readonly string[] } | null>;
   deleteBranch(branch: string): Promise<boolean>;
+  /** The id of a tree: `base` with the files put in. Null: there is no such base. */
+  writeTree(
+    base: string,
+    files: readonly { readonly path: string; readonly mode: string; readonly content: string }[],
+  ): Promise<string | null>;
+  /** The id of a commit that no branch has. Null: there is no such tree or parent. */
+  writeCommit(order: NewCommit): Promise<string | null>;
+  moveBranch(branch: string, commit: string): Promise<void>;
   /** Keeps a commit although no branch has it, as `refs/pull/N/head` does. */
   keep(number: number, sha: string): Promise<void>;
   /** Refuses pushes to the branch, whoever comes. */
@@ -47,8 +55,20 @@ export interface MergeOrder {
   readonly by: { readonly name: string; readonly email: string };
 }
 
+export interface NewCommit {
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly message: string;
+  readonly author: MergeOrder['by'];
+}
+
 export function openBare(directory: string): Bare {
-  const git = async (args: readonly string[], cwd = directory, by?: MergeOrder['by']): Promise<string> =>
+  const git = async (
+    args: readonly string[],
+    cwd = directory,
+    by?: MergeOrder['by'],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<string> =>
     (
       await run('git', args, {
         cwd,
@@ -58,6 +78,7 @@ export function openBare(directory: string): Bare {
           GIT_CONFIG_GLOBAL: '/dev/null',
           GIT_CONFIG_NOSYSTEM: '1',
           ...(by === undefined ? {} : identity(by)),
+          ...environment,
         },
       })
     ).stdout;
@@ -124,6 +145,26 @@ export function openBare(directory: string): Bare {
       await git(['update-ref', '-d', `refs/heads/${branch}`]);
       return true;
     },
+    async writeTree(base, files) {
+      const index = { GIT_INDEX_FILE: `${directory}.index` };
+      try {
+        await git(['read-tree', base], directory, undefined, index);
+        for (const { path, mode, content } of files) {
+          const written = `${directory}.blob`;
+          await writeFile(written, content);
+          const oid = (await git(['hash-object', '-w', '--no-filters', written])).trim();
+          await git(['update-index', '--add', '--cacheinfo', `${mode},${oid},${path}`], directory, undefined, index);
+        }
+        return (await git(['write-tree'], directory, undefined, index)).trim();
+      } catch {
+        return null;
+      }
+    },
+    async writeCommit({ tree, parents, message, author }) {
+      const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-m', message];
+      return (await git(args, directory, author).catch(() => '')).trim() || null;
+    },
+    moveBranch: async (branch, commit) => void (await git(['update-ref', `refs/heads/${branch}`, commit])),
     async keep(number, sha) {
       await git(['update-ref', `refs/pull/${number}/head`, sha]);
     },

@@ -6,12 +6,12 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { appRoute, botLogin, loginOf, newApp, type App } from './app.ts';
-import { openBare } from './bare.ts';
+import { openBare, type MergeMethod } from './bare.ts';
 import { refusal, routes, type Answer, type Call } from './routes.ts';
-import { mergePull, newId, type Rules, type State, type User } from './state.ts';
+import { approvalsOf, newId, type Rules, type State, type User } from './state.ts';
 
 export interface Exchange {
-  /** `GET /repos/{owner}/{repo}`: an operation of GitHub's description; null: none of it. */
+  /** `GET /repos/{owner}/{repo}`: an operation of GitHub's description, or `POST /graphql`; null: none of it. */
   readonly operation: string | null;
   readonly query: Readonly<Record<string, string>>;
   readonly requestBody: unknown;
@@ -70,8 +70,9 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     pulls: [],
     statuses: [],
     deployments: [],
-    rules: { branch: null, approvals: 0, allowsAutoMerge: true },
+    rules: { branch: null, approvals: 0, allowsAutoMerge: true, methods: ['merge', 'squash', 'rebase'] },
     verified: new Set(),
+    signsForApps: true,
     gone: new Set(),
     nextId: 1000,
   };
@@ -175,12 +176,13 @@ async function read(request: IncomingMessage): Promise<Asked> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const text = await bodyOf(request);
   const found = match(`${request.method ?? ''} ${url.pathname.replace(/^\/api\/v3/, '')}`);
+  const isGraphql = url.pathname === '/api/graphql';
   return {
-    operation: found?.operation ?? null,
+    operation: isGraphql ? 'POST /graphql' : (found?.operation ?? null),
     path: found?.path ?? {},
     query: url.searchParams,
     requestBody: text === '' ? null : (JSON.parse(text) as unknown),
-    isGraphql: url.pathname === '/api/graphql',
+    isGraphql,
   };
 }
 
@@ -191,7 +193,7 @@ async function act(
 ): Promise<Answer> {
   if (login === null) return refusal(401, 'Bad credentials');
   const body = (requestBody ?? {}) as Readonly<Record<string, unknown>>;
-  if (isGraphql) return graphql(body, state, login);
+  if (isGraphql) return graphql(body, state);
   const ofApp = appRoute(state, app, operation ?? '', login);
   if (ofApp !== null) return ofApp;
   const route = operation === null ? undefined : routes[operation];
@@ -199,15 +201,18 @@ async function act(
 }
 
 /** The one mutation that REST has no operation for. */
-async function graphql(body: Readonly<Record<string, unknown>>, state: State, login: string): Promise<Answer> {
-  const { query, variables } = body as { query?: string; variables?: { id?: string } };
+function graphql(body: Readonly<Record<string, unknown>>, state: State): Answer {
+  const { query, variables } = body as { query?: string; variables?: { id?: string; by?: string } };
   const pull = state.pulls.find(({ id }) => `PR_${id}` === variables?.id);
   const no = (message: string): Answer => ({ status: 200, body: { data: null, errors: [{ type: 'UNPROCESSABLE', message }] } });
   if (query?.includes('enablePullRequestAutoMerge') !== true || pull === undefined) return no('Could not resolve to a node');
   if (!state.rules.allowsAutoMerge) return no('Auto merge is not allowed for this repository');
-  pull.autoMerge = true;
-  // Nothing that the rules ask for is missing: it is merged at once.
-  if (state.rules.approvals === 0) await mergePull(state, pull, 'merge', login);
+  if (pull.state !== 'open') return no('Pull request Pull request is closed');
+  if (pull.base !== state.rules.branch || approvalsOf(state, pull) >= state.rules.approvals)
+    return no('Pull request Pull request is in clean status');
+  const method = (variables?.by ?? 'MERGE').toLowerCase() as MergeMethod;
+  if (!state.rules.methods.includes(method)) return no('Merge method is not allowed on this repository');
+  pull.autoMerge = method;
   return { status: 200, body: { data: { enablePullRequestAutoMerge: { pullRequest: { number: pull.number } } } } };
 }
 

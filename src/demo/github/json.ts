@@ -77,6 +77,10 @@ export function repositoryJson(state: State): Json {
     full_name: `${owner}/${repo}`,
     owner: userJson(state, owner),
     html_url: webUrl(state),
+    allow_merge_commit: state.rules.methods.includes('merge'),
+    allow_squash_merge: state.rules.methods.includes('squash'),
+    allow_rebase_merge: state.rules.methods.includes('rebase'),
+    allow_auto_merge: state.rules.allowsAutoMerge,
     default_branch: 'main',
     pushed_at: epoch,
     created_at: epoch,
@@ -129,7 +133,10 @@ export function pullJson(state: State, pull: PullRequest): Json {
     head: end(pull.branch, pull.head),
     _links: Object.fromEntries(links.map((name) => [name, { href: own }])),
     author_association: 'COLLABORATOR',
-    auto_merge: null,
+    auto_merge:
+      pull.autoMerge === null
+        ? null
+        : { enabled_by: userJson(state, author), merge_method: pull.autoMerge, commit_title: pull.title, commit_message: '' },
     draft: false,
   };
 }
@@ -260,6 +267,33 @@ export function commitJson(state: State, commit: BareCommit): Json {
     committer: userOf(commit.committerEmail),
     parents: commit.parents.map((sha) => ({ sha, url: own, html_url: own })),
   };
+}
+
+export function gitCommitJson(state: State, commit: BareCommit): Json {
+  const own = `${repoUrl(state)}/git/commits/${commit.sha}`;
+  const { author, committer, message, tree, verification } = commitJson(state, commit)['commit'] as Json;
+  const parents = commit.parents.map((sha) => ({ sha, url: own, html_url: own }));
+  return {
+    ...urls(own, ['url', 'html_url']),
+    sha: commit.sha,
+    node_id: `C_${commit.sha}`,
+    author,
+    committer,
+    message,
+    tree,
+    verification,
+    parents,
+  };
+}
+
+export function treeJson(state: State, sha: string, files: readonly { readonly path: string; readonly mode: string }[]): Json {
+  const own = `${repoUrl(state)}/git/trees/${sha}`;
+  return { sha, url: own, truncated: false, tree: files.map(({ path, mode }) => ({ path, mode, type: 'blob', sha, size: 1, url: own })) };
+}
+
+export function refJson(state: State, branch: string, sha: string): Json {
+  const own = `${repoUrl(state)}/git/refs/heads/${branch}`;
+  return { ref: `refs/heads/${branch}`, node_id: `REF_${branch}`, url: own, object: { type: 'commit', sha, url: own } };
 }
 
 export function contentJson(state: State, path: string, { oid, content }: { readonly oid: string; readonly content: Buffer }): Json {

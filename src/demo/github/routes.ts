@@ -116,6 +116,40 @@ export const routes: Readonly<Record<string, Handler>> = {
     const isMember = state.users.get(path['username'] ?? '')?.teams.includes(team) === true;
     return isMember ? ok({ url: state.url, role: 'member', state: 'active' }) : refusal(404, 'Not Found');
   },
+  [`POST ${repo}/git/trees`]: async ({ state, body }) => {
+    const files = (body['tree'] ?? []) as { path: string; mode: string; content: string }[];
+    const sha = await state.bare.writeTree(text(body['base_tree']), files);
+    return sha === null ? refusal(404, 'Not Found') : ok(json.treeJson(state, sha, files), 201);
+  },
+  [`POST ${repo}/git/commits`]: async ({ state, login, body }) => {
+    const { name, email, type } = state.users.get(login) ?? { name: login, email: '', type: 'User' };
+    const sha = await state.bare.writeCommit({
+      tree: text(body['tree']),
+      parents: (body['parents'] ?? []) as string[],
+      message: text(body['message']),
+      author: { name, email },
+    });
+    const commit = sha === null ? null : await state.bare.commit(sha);
+    if (commit === null) return invalid('Tree SHA or parent does not exist');
+    // What an app makes in its own name.
+    if (type === 'Bot' && body['author'] === undefined && body['committer'] === undefined && state.signsForApps)
+      state.verified.add(commit.sha);
+    return ok(json.gitCommitJson(state, commit), 201);
+  },
+  [`POST ${repo}/git/refs`]: async ({ state, body, tell }) => {
+    const [branch, sha] = [text(body['ref']).replace(/^refs\/heads\//, ''), text(body['sha'])];
+    if ((await state.bare.tip(branch)) !== null) return refusal(422, 'Reference already exists');
+    if ((await state.bare.commit(sha)) === null) return refusal(422, 'Object does not exist');
+    return moved(state, tell, branch, sha, 201);
+  },
+  [`PATCH ${repo}/git/refs/{ref}`]: async ({ state, path, body, tell }) => {
+    const [branch, sha] = [(path['ref'] ?? '').replace(/^heads\//, ''), text(body['sha'])];
+    const tip = await state.bare.tip(branch);
+    if (tip === null) return refusal(422, 'Reference does not exist');
+    if (branch === state.rules.branch) return refusal(422, 'Changes must be made through a pull request.');
+    if (body['force'] !== true && !(await state.bare.isAncestor(tip, sha))) return refusal(422, 'Update is not a fast forward');
+    return moved(state, tell, branch, sha, 200);
+  },
   [`DELETE ${repo}/git/refs/{ref}`]: async ({ state, path }) =>
     (await state.bare.deleteBranch((path['ref'] ?? '').replace(/^heads\//, ''))) ? { status: 204 } : invalid('Reference does not exist'),
 
@@ -142,6 +176,8 @@ export const routes: Readonly<Record<string, Handler>> = {
   }),
   [`PUT ${repo}/pulls/{pull_number}/merge`]: withPull(async ({ state, login, body, tell }, pull) => {
     const method = (text(body['merge_method']) || 'merge') as MergeMethod;
+    if (body['sha'] !== undefined && body['sha'] !== pull.head)
+      return refusal(409, 'Head branch was modified. Review and try the merge again.');
     const merged = await mergePull(state, pull, method, login);
     if ('status' in merged) return refusal(merged.status, merged.message);
     tellPush(state, tell, pull.base, merged.sha);
@@ -231,6 +267,12 @@ export const routes: Readonly<Record<string, Handler>> = {
   }),
 };
 
+async function moved(state: State, tell: Call['tell'], branch: string, sha: string, status: number): Promise<Answer> {
+  await state.bare.moveBranch(branch, sha);
+  tellPush(state, tell, branch, sha);
+  return ok(json.refJson(state, branch, sha), status);
+}
+
 function withDeployment(work: (call: Call, deployment: Deployment) => Answer): Handler {
   return (call) => {
     const found = call.state.deployments.find(({ id }) => id === Number(call.path['deployment_id']));
@@ -261,7 +303,7 @@ async function openPull({ state, login, body }: Call): Promise<Answer> {
     baseSha,
     labels: [],
     requested: [],
-    autoMerge: false,
+    autoMerge: null,
     createdAt: timestamp(),
     reviews: [],
     comments: [],
@@ -298,8 +340,8 @@ async function review({ state, login, body, tell }: Call, pull: PullRequest): Pr
   };
   pull.reviews.push(left);
   tellReview(state, tell, pull, 'submitted');
-  if (pull.autoMerge) {
-    const merged = await mergePull(state, pull, 'merge', login);
+  if (pull.autoMerge !== null) {
+    const merged = await mergePull(state, pull, pull.autoMerge, login);
     if ('sha' in merged) tellPush(state, tell, pull.base, merged.sha);
   }
   return ok(json.reviewJson(state, pull, left));

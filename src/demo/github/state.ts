@@ -31,7 +31,8 @@ export interface PullRequest {
   readonly baseSha: string;
   labels: string[];
   requested: string[];
-  autoMerge: boolean;
+  /** As soon as the rules allow it. */
+  autoMerge: MergeMethod | null;
   readonly createdAt: string;
   readonly reviews: Review[];
   readonly comments: Comment[];
@@ -90,6 +91,7 @@ export interface Rules {
   readonly branch: string | null;
   readonly approvals: number;
   readonly allowsAutoMerge: boolean;
+  readonly methods: readonly MergeMethod[];
 }
 
 export interface State {
@@ -107,6 +109,8 @@ export interface State {
   rules: Rules;
   /** Commits that its signature check believes. */
   readonly verified: Set<string>;
+  /** An Enterprise server does so where it is told to. */
+  signsForApps: boolean;
   /** Commits that a force-push has taken away. */
   readonly gone: Set<string>;
   nextId: number;
@@ -152,6 +156,7 @@ export type Merged = { readonly sha: string } | { readonly status: 405 | 409; re
 export async function mergePull(state: State, pull: PullRequest, method: MergeMethod, by: string): Promise<Merged> {
   await refresh(state, pull);
   if (pull.state !== 'open') return { status: 405, message: 'Pull Request is not mergeable' };
+  if (!state.rules.methods.includes(method)) return { status: 405, message: 'This merge method is not allowed on this repository.' };
   if (pull.base === state.rules.branch && approvalsOf(state, pull) < state.rules.approvals)
     return { status: 405, message: `At least ${state.rules.approvals} approving review is required by reviewers with write access.` };
   const merger = state.users.get(by);

@@ -200,8 +200,8 @@ describe('a revert', () => {
     await Promise.all([head(one), head(two)]);
 
     const outcomes = await Promise.all([
-      ...Array.from({ length: 4 }, (_, i) => one.writer.edit('services/a/config.yaml', () => `a${i}`, `a${i}\n`)),
-      ...Array.from({ length: 4 }, (_, i) => two.writer.edit('services/b/config.yaml', () => `b${i}`, `b${i}\n`)),
+      ...Array.from({ length: 4 }, (_, i) => one.writer.edit({ path: 'services/a/config.yaml', edit: () => `a${i}`, message: `a${i}\n` })),
+      ...Array.from({ length: 4 }, (_, i) => two.writer.edit({ path: 'services/b/config.yaml', edit: () => `b${i}`, message: `b${i}\n` })),
     ]);
 
     assert.deepEqual(

@@ -109,6 +109,28 @@ describe('pull requests', () => {
     assert.equal((await host.pullRequest(opened.number))?.state, 'merged');
   });
 
+  it('of ours are merged as the repository allows it, and at once where nothing is to be waited for', async () => {
+    const order = (branch: string): Parameters<CodeHost['openPullRequest']>[0] => {
+      world.branch(branch, { [file]: `llm: { model: ${branch} }\n` });
+      return { branch, title: 'Revert', body: 'why', labels: [], reviewers: [], autoMerge: true };
+    };
+    await world.github.protect({ branch: 'main', approvals: 1, methods: ['squash', 'rebase'] });
+    await host.openPullRequest(order('one'));
+    assert.deepEqual([world.github.state.pulls[0]?.autoMerge, world.github.state.pulls[0]?.state], ['squash', 'open']);
+
+    await world.github.protect({ approvals: 0 });
+    const { number } = await host.openPullRequest(order('two'));
+    const merged = await host.pullRequest(number);
+    assert.deepEqual(
+      [merged?.state, (await world.github.state.bare.file('main', file))?.content.toString()],
+      ['merged', 'llm: { model: two }\n'],
+    );
+
+    await world.github.protect({ approvals: 1, allowsAutoMerge: false });
+    const { number: waits } = await host.openPullRequest(order('three'));
+    assert.equal((await host.pullRequest(waits))?.state, 'open');
+  });
+
   it('of ours are closed with their branch', async () => {
     world.branch('actuator/revert/x', { [file]: 'llm: { model: o }\n' });
     const { number, branch } = await host.openPullRequest({
