@@ -34,7 +34,7 @@ import { createTrafficReport, type TrafficReport } from './publication/traffic-r
 import { createRecovery, type Recovery } from './recovery/recovery.ts';
 import { createLoader } from './reconcile/loader.ts';
 import { createReconciler, type Reconciler } from './reconcile/reconciler.ts';
-import { createCodeHost, createWorkers, listed, type Workers } from './workers.ts';
+import { createCodeHost, createWorkers, listed, problemOf, type Workers } from './workers.ts';
 
 export interface ControlPlaneDeps {
   readonly store: Store;
@@ -122,7 +122,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     poll: () => workers.poller.runNow(),
     hinted() {
       parts.codeHost?.hint();
-      workers.codeHost?.runNow();
+      for (const worker of workers.codeHost) worker.runNow();
       workers.poller.runNow();
     },
     async tick() {
@@ -133,7 +133,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       await followUp.catchUp();
       if (parts.trafficReport.isDue()) workers.publisher.wake();
       await followUp.grantSlots();
-      workers.codeHost?.wake();
+      for (const worker of workers.codeHost) worker.wake();
     },
     async renewLeases() {
       fleet.renewLeases();
@@ -146,10 +146,10 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       return intake.take(batch);
     },
     problems: () => ({
-      repository: workers.poller.problem()?.message ?? null,
-      publication: workers.publisher.problem()?.message ?? null,
-      effects: workers.effects.problem()?.message ?? null,
-      codeHost: workers.codeHost?.problem()?.message ?? null,
+      repository: problemOf([workers.poller]),
+      publication: problemOf([workers.publisher]),
+      effects: problemOf([workers.effects]),
+      codeHost: problemOf(workers.codeHost),
       settings: parts.settings.problems,
     }),
     async stop() {
@@ -172,7 +172,7 @@ async function start(deps: ControlPlaneDeps, parts: Parts): Promise<void> {
     parts.quietly(warnOfForecast({ ...deps, judging }, notice));
     if (notice.pending.length > 0) workers.effects.runNow();
     workers.publisher.wake();
-    workers.codeHost?.wake();
+    for (const worker of workers.codeHost) worker.wake();
   });
   for (const state of engine.states()) followUp.resume(state);
   await followUp.grantSlots();

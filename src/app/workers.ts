@@ -15,11 +15,17 @@ export interface Workers {
   readonly poller: Worker;
   readonly publisher: Worker;
   readonly effects: Worker;
-  readonly codeHost: Worker | null;
+  /** Decisions, then reports; none without a code host. */
+  readonly codeHost: readonly Worker[];
 }
 
-export function listed(workers: Workers): readonly Worker[] {
-  return [workers.poller, workers.publisher, workers.effects, ...(workers.codeHost === null ? [] : [workers.codeHost])];
+export function listed({ poller, publisher, effects, codeHost }: Workers): readonly Worker[] {
+  return [poller, publisher, effects, ...codeHost];
+}
+
+/** What is wrong with the first that has a problem. */
+export function problemOf(workers: readonly Worker[]): string | null {
+  return workers.map((worker) => worker.problem()).find((problem) => problem !== null)?.message ?? null;
 }
 
 interface WorkerParts {
@@ -59,6 +65,12 @@ export function createWorkers(deps: ControlPlaneDeps, parts: WorkerParts): Worke
     effects: createWorker({ ...background, name: 'effects' }, () =>
       settleEffects({ ...deps, engine, onWritten: () => poller.runNow(), codeHostSettings: () => settings.daemon.codeHost }),
     ),
-    codeHost: codeHost === null ? null : createWorker({ ...background, name: 'code host' }, () => codeHost.run()),
+    codeHost:
+      codeHost === null
+        ? []
+        : [
+            createWorker({ ...background, name: 'code host' }, () => codeHost.decide()),
+            createWorker({ ...background, name: 'code host reports' }, () => codeHost.report()),
+          ],
   };
 }

@@ -88,7 +88,7 @@ describe('reports', () => {
     w = await aPullRequestWorld(settings());
     const commit = w.world.remote.commit({ [file]: text(0.5) });
     await w.eventually('queued', () => w.github.state.deployments[0]?.statuses.at(-1)?.state === 'queued');
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => w.statuses(commit)['actuator/chat'] === 'failure');
     await w.eventually('ended', () => w.github.state.deployments[0]?.statuses.at(-1)?.state === 'failure');
   });
@@ -195,7 +195,7 @@ describe('while GitHub is away', () => {
       const phase = w.chat().active?.phase;
       return phase?.name === 'pending' && /not known yet/.test(phase.waitsFor.join());
     });
-    w.bench.clock.advance(60_000);
+    w.bench.clock.advance(301_000);
     await w.bench.controlPlane.tick();
     assert.equal(w.chat().active?.phase.name, 'pending');
     w.github.fail(null);

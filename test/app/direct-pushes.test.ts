@@ -14,7 +14,7 @@ describe('a direct push', () => {
     const commit = w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
     await w.eventually('seen', w.isPending);
     assert.match(w.waitsFor(), /which pull request brought it is not known yet/);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
     assert.match(w.chat().rejection?.problems[0]?.message ?? '', /without a pull request.*direct_pushes/);
     await w.eventually('reported', () => w.statuses(commit)['actuator/chat'] === 'failure');
@@ -23,7 +23,7 @@ describe('a direct push', () => {
     const hidden = await w.open('hidden', { [file]: `# said better\n${text(0.5)}` });
     await w.merge(hidden.number);
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused as well', () => /this is built on it: take it back/.test(w.chat().rejection?.problems[0]?.message ?? ''));
 
     w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
@@ -41,7 +41,7 @@ describe('a direct push', () => {
     await w.review(number, 'bob');
     await w.merge(number);
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
   });
 
@@ -51,7 +51,7 @@ describe('a direct push', () => {
     const { number } = await w.open('models', { 'models.yaml': `# prices\n${base['models.yaml']}` });
     await w.merge(number);
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => /this is built on it/.test(w.chat().last?.reason ?? ''));
   });
 
@@ -72,7 +72,7 @@ describe('a direct push', () => {
     w = await aPullRequestWorld(settings('versioning: { direct_pushes: hold }\n'));
     w.world.remote.commit({ [file]: text(0.5) }, 'pushed');
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('held', () => /1 approval/.test(w.waitsFor()));
     const digest = w.chat().active?.revision.digest ?? '';
     await w.bench.controlPlane.engine.dispatch('chat', { type: 'approved', digest, deploymentId: null, reason: '', actor: 'Zoe' }, 'Zoe');
@@ -91,7 +91,7 @@ describe('a direct push', () => {
     w.world.remote.commit({ 'actuator.yaml': loose });
     const said = (): string => w.bench.controlPlane.problems().settings[0]?.message ?? '';
     await w.eventually('not known yet', () => /not known yet to come from a pull request/.test(said()));
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => /came to main without a pull request/.test(said()));
     assert.equal(w.bench.controlPlane.reconciler.accepted()?.repository.versioning, undefined);
 
@@ -113,10 +113,10 @@ describe('a direct push', () => {
   it('of settings stays out although they were invalid first, and became valid without being touched', async () => {
     w = await aPullRequestWorld(settings());
     w.world.remote.commit({ 'actuator.yaml': settings('versioning: { direct_pushes: allow }\n'), 'policies/x.yaml': 'nonsense: 1\n' });
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => w.bench.controlPlane.problems().settings.length > 0);
     w.world.remote.commit({ 'policies/x.yaml': null });
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => /came to main without/.test(w.bench.controlPlane.problems().settings[0]?.message ?? ''));
     assert.equal(w.bench.controlPlane.reconciler.accepted()?.repository.versioning, undefined);
   });
@@ -142,7 +142,7 @@ describe('a direct push', () => {
     w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
     const later = w.world.remote.commit({ [file]: `# the same\n${text(0.5)}` });
     await w.eventually('looked at', () => w.bench.controlPlane.reconciler.head() === later);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.review(number, 'bob');
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
     assert.equal(w.chat().active?.revision.commit, merged);
@@ -155,7 +155,7 @@ describe('a direct push', () => {
     await w.review(number, 'bob');
     await w.merge(number);
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.assertHeld(/1 approval.*which this is built on, was pushed, so only approvals of the deployment itself count/);
   });
 
@@ -167,7 +167,7 @@ describe('a direct push', () => {
     w.world.remote.git('pull', '-q', '--ff-only', 'origin', 'main');
     const commit = w.world.remote.commit({ [file]: text(0.6) }, 'pushed');
     await w.eventually('seen', () => w.chat().active?.revision.commit === commit);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('held', () => w.chat().active?.origin?.kind === 'push');
     assert.match(w.chat().active?.author ?? '', /@cleo/);
   });
@@ -177,7 +177,7 @@ describe('a direct push', () => {
     const other = 'services/zed/config.yaml';
     w.world.remote.commit({ [other]: text(0.5) }, 'pushed');
     await w.eventually('seen', () => w.bench.controlPlane.engine.state('zed')?.active);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => w.bench.state('zed').rejection);
     w.world.remote.commit({ [other]: null }, 'taken back');
     await w.eventually('gone', () => w.bench.state('zed').orphaned);

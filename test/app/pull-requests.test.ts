@@ -116,7 +116,7 @@ describe('a review does not approve', () => {
     git('merge', '-q', '--no-ff', '--no-commit', 'origin/topic');
     w.world.remote.commit({ [file]: text(0.9) }, 'Merge pull request #1 from acme/topic');
     await w.eventually('seen', w.isPending);
-    w.bench.clock.advance(61_000);
+    w.bench.clock.advance(301_000);
     await w.eventually('refused', () => w.chat().last?.phase === 'rejected');
   });
 

@@ -1,14 +1,15 @@
 /** Where pending deployments come from: the pull requests of what they are built on, and the reviews there that count. */
 import type { Instant } from '../../base/time.ts';
 import type { Approval, Deployment, Origin, ServiceState, Trail } from '../../domain/rollout/state.ts';
-import { loginIdentity, namesOf, personOf, type DirectPushes, type Gates } from '../../domain/safety/gates.ts';
+import { loginIdentity, namesOf, personOf, type DirectPushes } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
-import { visibleAfterMs } from '../reconcile/direct-pushes.ts';
+import { arrivalOf, mergeAfterMs, pushAfterMs } from '../reconcile/arrival.ts';
 import { identitiesOf, type Identities } from '../reconcile/people.ts';
 import { requesterKey } from '../reconcile/commit-facts.ts';
 import { createHeadDigests, mergedContent, type HeadDigests } from './head-digests.ts';
 import { authorsOf, givenHere } from './pull-request.ts';
 import type { CodeHostDeps } from './parts.ts';
+import { createRights, type Rights } from './rights.ts';
 
 export interface Origins {
   /** Looks at each pending deployment that is due; `all`: at every one, since somebody said that a review was left. */
@@ -17,15 +18,18 @@ export interface Origins {
 
 /** Nobody needs to tell us of a review that we look for anyway. */
 const lookEveryMs = 20_000;
+/** Each look asks a few things about its pull request, and a host allows so many requests a minute. */
+const spreadMs = 600;
 const soonMs = 2000;
 
 export function createOrigins(deps: CodeHostDeps): Origins {
   const lookedAt = new Map<string, Instant>();
-  const tracing: Tracing = { deps, digests: createHeadDigests(deps), pass: new Map() };
+  const tracing: Tracing = { deps, digests: createHeadDigests(deps), rights: createRights(deps), pass: new Map() };
 
-  function isDue({ id, origin }: Deployment): boolean {
+  function isDue({ id, origin }: Deployment, pending: number): boolean {
     const before = lookedAt.get(id);
-    return before === undefined || deps.clock.now() - before >= (origin === null ? soonMs : lookEveryMs);
+    const every = Math.max(origin === null ? soonMs : lookEveryMs, spreadMs * pending);
+    return before === undefined || deps.clock.now() - before >= every;
   }
 
   return {
@@ -37,7 +41,7 @@ export function createOrigins(deps: CodeHostDeps): Origins {
       let failure: unknown;
       for (const state of pending) {
         const { active } = state;
-        if (active === null || !(all || isDue(active))) continue;
+        if (active === null || !(all || isDue(active, ids.size))) continue;
         lookedAt.set(active.id, deps.clock.now());
         try {
           await traceOne(tracing, state, active);
@@ -54,6 +58,7 @@ export function createOrigins(deps: CodeHostDeps): Origins {
 interface Tracing {
   readonly deps: CodeHostDeps;
   readonly digests: HeadDigests;
+  readonly rights: Rights;
   /** What was asked in this pass. */
   readonly pass: Map<string, Promise<Found | 'push' | null>>;
 }
@@ -97,7 +102,7 @@ interface Candidate {
 }
 
 async function reviewsOf(
-  { deps, digests }: Tracing,
+  tracing: Tracing,
   state: ServiceState,
   active: Deployment,
   { reviews }: Found,
@@ -109,7 +114,7 @@ async function reviewsOf(
     const approver = personOf(then, identity)?.name ?? identity;
     const isNamed = personOf(then, identity) !== null;
     const refusal =
-      review.reviewer.isBot && !isNamed ? 'is a bot that settings do not name' : await refusalOf(deps, digests, state, active, review);
+      review.reviewer.isBot && !isNamed ? 'is a bot that settings do not name' : await refusalOf(tracing, state, active, review);
     found.push({ identity, approver, comment: `review of #${pull.number}`, at: review.at, refusal });
   }
   return found;
@@ -185,7 +190,7 @@ async function findEarlier(
       notes.push(`${commit.slice(0, 12)}, which this is built on, was pushed, so only approvals of the deployment itself count`);
     } else {
       authors.push(...found.authors);
-      if (!(await isApproved(tracing.deps, active, found)))
+      if (!(await isApproved(tracing, active, found)))
         notes.push(
           `#${found.pull?.number ?? 0}, which this is built on, has not been approved, so only approvals of the deployment itself count`,
         );
@@ -195,7 +200,7 @@ async function findEarlier(
 }
 
 /** Whether enough of those who may have approved an earlier pull request as it was merged. */
-async function isApproved(deps: CodeHostDeps, { plan }: Deployment, { reviews, authors, pull }: Found): Promise<boolean> {
+async function isApproved({ deps, rights }: Tracing, { plan }: Deployment, { reviews, authors, pull }: Found): Promise<boolean> {
   const { approvals } = plan.gates;
   if (approvals === 0 || pull === null) return true;
   const { isSame } = await identitiesOf(deps.store, plan.gates, deps.settings().people);
@@ -203,7 +208,7 @@ async function isApproved(deps: CodeHostDeps, { plan }: Deployment, { reviews, a
   for (const [request, { reviewer, commit }] of reviews) {
     const identity = loginIdentity(reviewer.login);
     const isOther = ![...authors.flatMap(namesOf), ...counted].some((name) => isSame(name, identity));
-    if (isOther && commit === request.head && (await hasRight(deps, plan.gates, reviewer.login))) counted.push(identity);
+    if (isOther && commit === request.head && (await rights.has(plan.gates, reviewer.login))) counted.push(identity);
   }
   return counted.length >= approvals;
 }
@@ -218,23 +223,22 @@ function refusalOfPush({ branch }: CodeHostDeps, commit: string, { revision }: D
 
 /** Several services can be of one commit: it is asked about once a pass. */
 function findOwn({ deps, pass }: Tracing, commit: string, active: Deployment): Promise<Found | 'push' | null> {
+  const ageMs = deps.clock.now() - active.createdAt;
   // A commit that is young by one deployment and old by another is told apart.
-  const isYoung = deps.clock.now() - active.createdAt < visibleAfterMs;
-  const key = `${commit} ${isYoung}`;
-  const found = pass.get(key) ?? askAbout(deps, commit, isYoung);
+  const key = [commit, ageMs < pushAfterMs, ageMs < mergeAfterMs].join(' ');
+  const found = pass.get(key) ?? askAbout(deps, commit, ageMs);
   pass.set(key, found);
   return found;
 }
 
-async function askAbout(deps: CodeHostDeps, commit: string, isYoung: boolean): Promise<Found | 'push' | null> {
+async function askAbout(deps: CodeHostDeps, commit: string, ageMs: number): Promise<Found | 'push' | null> {
   const requester = await deps.store.get(requesterKey(commit));
   if (requester !== null) return { pull: null, authors: [requester], reviews: [], notes: [], refusal: null, isWhole: true };
-  const all = await deps.host.pullRequestsOf(commit);
-  if (all === null) return null;
-  const merged = all.filter(({ state, base }) => state === 'merged' && base === deps.branch);
-  const [pull] = merged;
-  if (pull === undefined) return isYoung ? null : 'push';
-  const about = await Promise.all(merged.map((one) => readMerged(deps, one)));
+  const arrival = await arrivalOf(deps.host, deps.branch, commit, ageMs);
+  if (arrival === 'push') return 'push';
+  if (typeof arrival === 'string' || arrival[0] === undefined) return null;
+  const [pull] = arrival;
+  const about = await Promise.all(arrival.map((one) => readMerged(deps, one)));
   const { number, url } = pull;
   return {
     pull: { number, url },
@@ -266,26 +270,17 @@ async function readMerged(
 
 /** Why an approving review does not count; null: it does. */
 async function refusalOf(
-  deps: CodeHostDeps,
-  digests: HeadDigests,
+  { deps, digests, rights }: Tracing,
   state: ServiceState,
   { revision, plan }: Deployment,
   { reviewer, commit }: Review,
 ): Promise<string | null> {
   const { roles } = plan.gates;
-  if (!(await hasRight(deps, plan.gates, reviewer.login)))
+  if (!(await rights.has(plan.gates, reviewer.login)))
     return roles.length === 0 ? 'may not write to the repository' : `has not the role ${roles.join(' or ')}`;
   if (commit === null) return 'has reviewed a commit that is gone';
   const reviewed = (await digests.of(state, commit)).find(({ digest }) => digest === revision.digest);
   if (reviewed === undefined) return `has reviewed another content (${commit.slice(0, 12)}) than was merged`;
   const merged = await mergedContent(deps.store, state.service, revision.digest);
   return reviewed.content === merged ? null : `has reviewed another rollout of it (${commit.slice(0, 12)}) than was merged`;
-}
-
-/** By the settings that the change came under. */
-async function hasRight({ host }: CodeHostDeps, { roles, approvers, owners, teams }: Gates, login: string): Promise<boolean> {
-  if (roles.length === 0) return host.mayWrite(login);
-  if (personOf(approvers, loginIdentity(login)) !== null || owners.includes(login.toLowerCase())) return true;
-  for (const team of teams) if (await host.isMember(team, login)) return true;
-  return false;
 }

@@ -1,11 +1,14 @@
-/** All that we do at the code host, one after the other; what fails holds up nothing else, and is tried again. */
+/** All that we do at the code host; what fails holds up nothing else, and is tried again. */
 import type { CodeHostDeps } from './parts.ts';
 import { createOrigins } from './origins.ts';
 import { createProposals } from './proposals.ts';
 import { createReporting } from './reporting.ts';
 
 export interface CodeHostWork {
-  run(): Promise<void>;
+  /** What somebody waits for, then what the branch lacks. */
+  decide(): Promise<void>;
+  /** What people want to read. Hosts take a write a second, so much of it takes its time, and keeps no decision waiting. */
+  report(): Promise<void>;
   /** Somebody says that there is something new. */
   hint(): void;
 }
@@ -31,10 +34,10 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
     hint() {
       hint.isThere = true;
     },
-    async run() {
+    report: () => reporting.report(),
+    async decide() {
       let failure: unknown;
-      // First what somebody waits for, then what the branch lacks, then what people want to read.
-      for (const part of [trace, () => proposals.keep(), () => reporting.report()]) {
+      for (const part of [trace, () => proposals.keep()]) {
         try {
           await part();
         } catch (thrown) {

@@ -7,6 +7,7 @@ import type { DirectPushes } from '../../domain/safety/gates.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
+import { arrivalOf } from './arrival.ts';
 
 export interface DirectPushDeps {
   readonly codeHost: CodeHost | null;
@@ -14,9 +15,6 @@ export interface DirectPushDeps {
   readonly clock: Clock;
   readonly log: Log;
 }
-
-/** A host shows a merge a while after the push of it; before that, no pull request is none yet. */
-export const visibleAfterMs = 60_000;
 
 /** What is wrong with how a change of a settings file came to the branch; null: nothing. */
 export type DirectPushCheck = (mode: DirectPushes, commit: string, path: string) => Promise<Problem | null>;
@@ -28,16 +26,16 @@ export function createDirectPushCheck({ codeHost, branchName, clock, log }: Dire
     const since = firstSeen.get(commit) ?? clock.now();
     firstSeen.set(commit, since);
     try {
-      const found = await host.pullRequestsOf(commit);
-      if (found === null) return { code: 'unavailable', message: 'is not known to the code host yet' };
-      if (found.some(({ state, base }) => state === 'merged' && base === branchName)) return null;
+      const arrival = await arrivalOf(host, branchName, commit, clock.now() - since);
+      if (arrival === 'not-shown') return { code: 'unavailable', message: 'is not known to the code host yet' };
+      if (arrival === 'undecided') return { code: 'unavailable', message: 'is not known yet to come from a pull request' };
+      if (arrival !== 'push') return null;
     } catch (thrown) {
       if (!isAway(thrown)) throw thrown;
       // In the log, and not in the problem: that would be another one each time.
       log.warn({ commit, error: messageOf(thrown) }, 'a change of settings could not be traced to its pull request');
       return { code: 'unavailable', message: "can't be traced to its pull request now, the code host does not answer" };
     }
-    if (clock.now() - since < visibleAfterMs) return { code: 'unavailable', message: 'is not known yet to come from a pull request' };
     return {
       code: 'forbidden',
       message: `came to ${branchName} without a pull request, which settings do not allow (versioning.direct_pushes)`,

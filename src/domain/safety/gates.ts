@@ -158,9 +158,15 @@ export function personOf(people: readonly Person[], identity: string): Person | 
 /** `Ada <ada@example.com>` is three names of one person; several people stand between semicolons. */
 export function namesOf(author: string): readonly string[] {
   return author.split('; ').flatMap((one) => {
-    const match = /^(.*?)\s*<([^>]*)>$/.exec(one);
-    return match === null ? [one] : [one, match[1] ?? '', match[2] ?? ''].filter((name) => name !== '');
+    const [, name = '', address = ''] = /^(.*?)\s*<([^>]*)>$/.exec(one) ?? [];
+    return [one, name, address, loginOfAddress(address) ?? ''].filter((each) => each !== '');
   });
+}
+
+/** GitHub names people by `123+login@users.noreply.github.com`, where it suggests changes and where they hide their own address. */
+function loginOfAddress(address: string): string | null {
+  const login = /^(?:\d+\+)?([^@+]+)@users\.noreply\./i.exec(address)?.[1];
+  return login === undefined ? null : loginIdentity(login);
 }
 
 /** Whether two identities are one person: by settings, or because they are the same text. */
