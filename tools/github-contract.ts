@@ -10,7 +10,9 @@ import {
   getNamedType,
   isInputObjectType,
   isInputType,
+  isInterfaceType,
   isObjectType,
+  Kind,
   parse,
   print,
   TypeInfo,
@@ -20,6 +22,7 @@ import {
   type TypeDefinitionNode,
 } from 'graphql';
 import { enableAutoMerge } from '../src/adapters/github/pull-requests.ts';
+import { authorsOfCommits } from '../src/adapters/github/reading.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 type Node = Readonly<Record<string, Json | undefined>>;
@@ -90,7 +93,7 @@ const out = {
   $defs: Object.fromEntries([...schemas].sort(([a], [b]) => a.localeCompare(b))),
 };
 writeFileSync(join(fixtures, 'github-api.json'), `${JSON.stringify(out)}\n`);
-writeFileSync(join(fixtures, 'github-api.graphql'), graphqlOf([enableAutoMerge]));
+writeFileSync(join(fixtures, 'github-api.graphql'), graphqlOf([enableAutoMerge, authorsOfCommits]));
 
 /** The types that the documents touch: of objects the fields that are selected, of inputs all. */
 function graphqlOf(documents: readonly string[]): string {
@@ -114,7 +117,7 @@ function graphqlOf(documents: readonly string[]): string {
           selected.set(parent.name, (selected.get(parent.name) ?? new Set()).add(field.name));
           for (const argument of field.args) keep(getNamedType(argument.type));
           const type = getNamedType(field.type);
-          if (isInputType(type)) keep(type);
+          if (isInputType(type) || isInterfaceType(type)) keep(type);
         },
       }),
     );
@@ -122,15 +125,21 @@ function graphqlOf(documents: readonly string[]): string {
     const type = schema.getType(name);
     if (isObjectType(type)) kept.set(name, type);
   }
-  const definitions = [...kept.values()].flatMap(({ name, astNode }) => (astNode == null ? [] : [cut(astNode, selected.get(name))]));
+  // Whoever implements an interface must have its fields.
+  for (const type of kept.values())
+    for (const parent of isObjectType(type) ? type.getInterfaces() : [])
+      if (kept.has(parent.name)) selected.set(type.name, new Set([...(selected.get(type.name) ?? []), ...Object.keys(parent.getFields())]));
+  const definitions = [...kept.values()].flatMap((type) =>
+    type.astNode == null ? [] : [cut(type.astNode, selected.get(type.name), kept)],
+  );
   const notice = `# Cut from the package @octokit/graphql-schema 15.26.1, (c) Octokit contributors, MIT License; made from GitHub's GraphQL schema.\n`;
   return `${notice}${definitions.join('\n\n')}\n`;
 }
 
-/** Without words for people, interfaces and directives. */
-function cut(node: TypeDefinitionNode, fields: ReadonlySet<string> | undefined): string {
+/** Without words for people, directives, and what is not kept. */
+function cut(node: TypeDefinitionNode, fields: ReadonlySet<string> | undefined, kept: ReadonlyMap<string, unknown>): string {
   const bare = visit(
-    { ...node, ...('interfaces' in node ? { interfaces: [] } : {}) },
+    { ...node, ...('interfaces' in node ? { interfaces: node.interfaces.filter(({ name }) => kept.has(name.value)) } : {}) },
     {
       enter: (inner) => ({
         ...inner,
@@ -140,7 +149,7 @@ function cut(node: TypeDefinitionNode, fields: ReadonlySet<string> | undefined):
     },
   );
   return print(
-    bare.kind === 'ObjectTypeDefinition'
+    bare.kind === Kind.OBJECT_TYPE_DEFINITION
       ? { ...bare, fields: bare.fields?.filter(({ name }) => fields?.has(name.value) ?? true) ?? [] }
       : bare,
   );

@@ -1,12 +1,15 @@
 /** The code host, when its credentials are given. */
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { createGithubClient, type GithubClient, type GithubCredentials } from '../adapters/github/client.ts';
+import { apiUrlOf } from '../adapters/github/addresses.ts';
 import { createSignedPlacing } from '../adapters/github/commits.ts';
 import { createGithubHost } from '../adapters/github/code-host.ts';
 import { repositoryName } from '../adapters/github/delivery.ts';
+import { classifyGithubFailure } from '../adapters/github/failures.ts';
 import { statusBranchName } from '../adapters/git/mirror.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { CodeHost } from '../ports/code-host.ts';
+import type { Log } from '../ports/log.ts';
 import type { GithubFlags, ServeOptions } from '../ports/programs.ts';
 import type { PlaceCommit } from '../ports/repository.ts';
 
@@ -21,32 +24,51 @@ export interface Github {
 const timeoutMs = 15_000;
 
 /** Null where no credentials are given. Throws StalledError when they don't fit together. */
-export async function openGithub({ github, repository, branch, signingKeyFile }: ServeOptions): Promise<Github | null> {
+export async function openGithub(options: ServeOptions, log: Log): Promise<Github | null> {
+  const { github, repository, branch } = options;
   const credentials = credentialsOf(github);
-  if (github.signsCommits && credentials?.kind !== 'app')
-    throw new StalledError(
-      '--github-signed-commits needs a GitHub App (--github-app-id, --github-app-key-file): GitHub signs nothing for tokens.',
-    );
-  if (github.signsCommits && signingKeyFile !== null)
-    throw new StalledError('Give either --signing-key or --github-signed-commits, not both.');
+  checkSigning(options, credentials);
   if (credentials === null) return null;
-  const file = credentials.kind === 'app' ? credentials.keyFile : credentials.file;
   // Better now than at the first revert. It is read when it is needed, so that a key can be rotated.
-  await access(file, constants.R_OK).catch((thrown: unknown) => {
-    throw new StalledError(`GitHub's credentials can't be read: ${messageOf(thrown)}`);
-  });
-  const name = github.repository ?? repositoryName(repository);
-  const [owner, repo] = name?.split('/') ?? [];
-  if (owner === undefined || repo === undefined)
+  await checkSecretFile(credentials.kind === 'app' ? credentials.keyFile : credentials.file, log);
+  const [owner, repo, ...more] = (github.repository ?? repositoryName(repository) ?? '').split('/');
+  if (!owner || !repo || more.length > 0)
     throw new StalledError('The name of the repository at GitHub is not in its address; give it with --github-repository owner/name.');
-  const baseUrl = checkedUrl(github.url ?? apiUrlOf(repository));
+  const baseUrl = checkedUrl(github.url ?? apiUrlFor(repository));
   const isPaced = !isLoopbackUrl(baseUrl);
   const client = createGithubClient({ baseUrl, owner, repo, credentials, isPaced, timeoutMs });
   return {
     host: createGithubHost(client, { owner, repo, baseUrl, branch, statusBranch: statusBranchName }),
-    gitToken: () => client.gitToken(),
+    async gitToken() {
+      try {
+        return await client.gitToken();
+      } catch (thrown) {
+        throw classifyGithubFailure(thrown, 'a token for git');
+      }
+    },
     place: github.signsCommits ? createSignedPlacing(client, { owner, repo }) : null,
   };
+}
+
+function checkSigning({ github, signingKeyFile }: ServeOptions, credentials: GithubCredentials | null): void {
+  if (!github.signsCommits) return;
+  if (credentials?.kind !== 'app')
+    throw new StalledError(
+      '--github-signed-commits needs a GitHub App (--github-app-id, --github-app-key-file): GitHub signs nothing for tokens.',
+    );
+  if (signingKeyFile !== null) throw new StalledError('Give either --signing-key or --github-signed-commits, not both.');
+}
+
+/** Throws StalledError when it can't be read. Orchestrators mount secrets for everybody in a container, so that is only told. */
+export async function checkSecretFile(file: string, log: Log): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+    const { mode } = await stat(file);
+    if ((mode & 0o007) !== 0)
+      log.warn({ file, mode: (mode & 0o777).toString(8) }, 'a secret can be read by everybody on this machine; chmod 600 it');
+  } catch (thrown) {
+    throw new StalledError(`A secret can't be read: ${messageOf(thrown)}`);
+  }
 }
 
 function credentialsOf({ tokenFile, appId, appKeyFile, installation }: GithubFlags): GithubCredentials | null {
@@ -58,12 +80,11 @@ function credentialsOf({ tokenFile, appId, appKeyFile, installation }: GithubFla
   return { kind: 'app', appId, keyFile: appKeyFile, installation };
 }
 
-/** github.com has its API on a host of its own; an Enterprise server below /api/v3. */
-function apiUrlOf(remote: string): string {
+function apiUrlFor(remote: string): string {
   const scp = /^[^/@]+@([^/:]+):/.exec(remote)?.[1];
   const host = scp ?? (URL.canParse(remote) ? new URL(remote).hostname : '');
   if (host === '') throw new StalledError('The address of --repo names no host; say with --github-url where the API of GitHub is.');
-  return host === 'github.com' || host === 'ssh.github.com' ? 'https://api.github.com' : `https://${host}/api/v3`;
+  return apiUrlOf(host);
 }
 
 function checkedUrl(url: string): string {

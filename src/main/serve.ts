@@ -34,7 +34,7 @@ import type { Running, ServeOptions } from '../ports/programs.ts';
 import type { ConfigurationRepository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
 import { isLoopback } from './gateway.ts';
-import { openGithub, type Github } from './github.ts';
+import { checkSecretFile, openGithub, type Github } from './github.ts';
 import { keepGateway } from './gateway-child.ts';
 import { ensureKey, newKey } from './keys.ts';
 import { version } from './version.ts';
@@ -52,10 +52,13 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
   }
   const log = createLog(options.logLevel);
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
+  // Before the lease: who mends a flag must not wait for what the try before it held.
+  const github = await openGithub(options, log);
+  const webhookSecrets = await readWebhookSecrets(options, log);
   const store = await openSqliteStore(join(options.dataDirectory, 'actuator.db'));
   const leadership = await lead(store, log, onLost);
-  const controlPlane = await composeControlPlane(options, { store, log, term: leadership.term, onLost });
-  const webhooks = await openWebhooks(options, controlPlane.controlPlane);
+  const controlPlane = await composeControlPlane(options, github, { store, log, term: leadership.term, onLost });
+  const webhooks = openWebhooks(options, webhookSecrets, controlPlane.controlPlane);
   const api = createApi(
     { ...controlPlane, store, clock: systemClock, log, term: leadership.term, version, newKey, check: schemaProblems },
     webhooks,
@@ -88,22 +91,29 @@ export async function serve(options: ServeOptions, onLost: (error: Error) => voi
 }
 
 /** Null where no secret is given: then nobody could tell a delivery from a forgery. */
-async function openWebhooks(
-  { webhookSecretFile: file, github, repository, branch }: ServeOptions,
-  controlPlane: ControlPlane,
-): Promise<WebhookDeps | null> {
+async function readWebhookSecrets({ webhookSecretFile: file }: ServeOptions, log: Log): Promise<WebhookDeps['secrets'] | null> {
   if (file === null) return null;
+  await checkSecretFile(file, log);
   const text = await readFile(file, 'utf8').catch((thrown: unknown) => {
     throw new StalledError(`The webhook's secret can't be read: ${messageOf(thrown)}`);
   });
-  const [secret, ...older] = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
-  if (secret === undefined || [secret, ...older].some(({ length }) => length < 16))
+  const [first, ...older] = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  if (first === undefined || [first, ...older].some(({ length }) => length < 16))
     throw new StalledError(
       `${file} must hold the webhook's secret, 16 characters or more on a line of its own; openssl rand -hex 32 makes a good one.`,
     );
+  return [first, ...older];
+}
+
+function openWebhooks(
+  { github, repository, branch }: ServeOptions,
+  secrets: WebhookDeps['secrets'] | null,
+  controlPlane: ControlPlane,
+): WebhookDeps | null {
+  if (secrets === null) return null;
   const watched = { repository: github.repository ?? repositoryName(repository), branch };
   const wakeUp = createWakeUp({ clock: systemClock, poll: () => controlPlane.hinted(), head: controlPlane.reconciler.head });
-  return { secrets: [secret, ...older], read: githubDeliveries(watched, schemaProblems), wakeUp };
+  return { secrets, read: githubDeliveries(watched, schemaProblems), wakeUp };
 }
 
 interface Composed {
@@ -114,9 +124,9 @@ interface Composed {
 
 async function composeControlPlane(
   options: ServeOptions,
+  github: Github | null,
   given: Pick<ControlPlaneDeps, 'store' | 'log' | 'term' | 'onLost'>,
 ): Promise<Composed> {
-  const github = await openGithub(options);
   const git = await openGit(options, github);
   const controlPlane = createControlPlane({
     ...given,
@@ -138,6 +148,7 @@ async function composeControlPlane(
   });
   const deploy = {
     clock: systemClock,
+    log: given.log,
     controlPlane,
     store: given.store,
     writer: git.writer,

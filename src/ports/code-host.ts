@@ -80,11 +80,28 @@ export interface NewPullRequest {
   readonly labels: readonly string[];
   /** Logins, and organisation/team. */
   readonly reviewers: readonly string[];
-  /** Merge it as soon as the rules of the branch allow that. */
-  readonly autoMerge: boolean;
+}
+
+export interface OpenedPullRequest {
+  readonly pullRequest: PullRequest;
+  /** What of its labels and reviewers the host has refused, and why. */
+  readonly refused: readonly string[];
+}
+
+export type Permission = 'contents' | 'pull-requests' | 'statuses' | 'deployments';
+
+export interface Identification {
+  /** Our own. */
+  readonly login: string;
+  /** owner/name. */
+  readonly repository: string;
+  /** That we may not write, as far as the host tells. */
+  readonly missing: readonly Permission[];
 }
 
 export interface CodeHost {
+  /** Whether we are let in, as whom, and to what. */
+  identify(): Promise<Identification>;
   /** Merged, open and closed ones that have the commit, or that brought it to their base. Null: it does not show the commit yet. */
   pullRequestsOf(commit: string): Promise<readonly PullRequest[] | null>;
   /** Null: there is none. */
@@ -113,10 +130,12 @@ export interface CodeHost {
   /** One comment of ours, told by `marker`. */
   ensureComment(number: number, marker: string, body: string): Promise<void>;
   /** The open one of that branch, or a new one. */
-  openPullRequest(order: NewPullRequest): Promise<PullRequest>;
+  openPullRequest(order: NewPullRequest): Promise<OpenedPullRequest>;
+  /** At once, or by the host itself as soon as the rules of the branch allow it. Null: so it is; otherwise why not. */
+  mergeWhenAllowed(number: number): Promise<string | null>;
   /** With its branch. */
   closePullRequest(number: number, branch: string): Promise<void>;
   deleteBranch(branch: string): Promise<void>;
-  /** False: the host takes no such review of us, and has the words as a comment. */
-  leaveReview(number: number, verdict: 'approved' | 'changes-requested', commit: string, body: string): Promise<boolean>;
+  /** False: it decides nothing: the host takes no such review of us, and has the words as a comment. */
+  leaveReview(number: number, verdict: Exclude<Review['verdict'], 'dismissed'>, commit: string, body: string): Promise<boolean>;
 }

@@ -334,6 +334,7 @@ describe('a protected branch', () => {
     w = await aPullRequestWorld(settings(needsApproval), {}, protect);
     const deps = {
       clock: w.bench.clock,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       controlPlane: w.bench.controlPlane,
       writer: w.git.writer,
       codeHost: w.world.host(),

@@ -1,13 +1,17 @@
 /** Octokit as we use it: who we are, patience with limits, conditional requests, and an end to every wait. */
+import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createAppAuth } from '@octokit/auth-app';
 import { retry } from '@octokit/plugin-retry';
 import { throttling, type ThrottlingOptions } from '@octokit/plugin-throttling';
+import { RequestError } from '@octokit/request-error';
 import { Octokit } from '@octokit/rest';
 import type { EndpointDefaults, OctokitResponse } from '@octokit/types';
 import { messageOf, StalledError, TransientError } from '../../base/failures.ts';
+import { isObject } from '../../base/json.ts';
 import { LRUMap } from '../../base/lru.ts';
-import { isStatus } from './failures.ts';
+import type { Instant } from '../../base/time.ts';
+import { isRateLimit, isStatus } from './failures.ts';
 
 export type GithubCredentials =
   | { readonly kind: 'token'; readonly file: string }
@@ -33,6 +37,8 @@ export interface GithubClient {
   gitToken(): Promise<string>;
   /** Our own login. */
   login(): Promise<string>;
+  /** Of the app's installation; null: a token does not tell. */
+  permissions(): Promise<Readonly<Record<string, unknown>> | null>;
 }
 
 const ClientWithPlugins = Octokit.plugin(throttling, retry);
@@ -43,6 +49,7 @@ const longestRateLimitWaitS = 30;
 export function createGithubClient(options: GithubOptions): GithubClient {
   const answers = new LRUMap<string, Answer>(answersKept);
   let connected: Promise<Octokit> | null = null;
+  let limitedUntil = 0;
   let ownLogin: string | null = null;
 
   function octokit(): Promise<Octokit> {
@@ -54,13 +61,32 @@ export function createGithubClient(options: GithubOptions): GithubClient {
   }
 
   async function ask<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
+    if (Date.now() < limitedUntil)
+      throw new TransientError(`GitHub wants to be asked nothing before ${new Date(limitedUntil).toISOString()} (a rate limit)`);
+    return attempt(work);
+  }
+
+  async function attempt<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
     try {
       return await work(await octokit());
     } catch (thrown) {
-      if (!isStatus(thrown, 401)) throw thrown;
-      // Rotated meanwhile: the file has the new one.
+      limitedUntil = Math.max(limitedUntil, limitOf(thrown));
+      if (!isStatus(thrown, 401) && !(thrown instanceof GoneInstallationError)) throw thrown;
+      // Rotated or installed anew meanwhile: the file has the new key, GitHub the new installation.
       connected = null;
-      return work(await octokit());
+      return again(work);
+    }
+  }
+
+  async function again<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
+    try {
+      return await work(await octokit());
+    } catch (thrown) {
+      if (!(thrown instanceof GoneInstallationError)) throw thrown;
+      throw new StalledError(
+        `The GitHub App is not installed on ${options.owner}/${options.repo} any more; install it there, and leave --github-installation out or change it.`,
+        { cause: thrown },
+      );
     }
   }
 
@@ -70,7 +96,8 @@ export function createGithubClient(options: GithubOptions): GithubClient {
       const { credentials } = options;
       // Read each time: git's own failures do not come by here.
       if (credentials.kind === 'token') return secret(credentials.file);
-      return ask(async (client) => ((await client.auth({ type: 'installation' })) as { token: string }).token);
+      // Whatever limit there is, git may go on with the token that we have.
+      return attempt(async (client) => (await installationOf(client)).token);
     },
     async login() {
       ownLogin ??= await ask(async (client) => {
@@ -79,7 +106,42 @@ export function createGithubClient(options: GithubOptions): GithubClient {
       });
       return ownLogin;
     },
+    permissions() {
+      if (options.credentials.kind === 'token') return Promise.resolve(null);
+      return ask(async (client) => (await installationOf(client)).permissions);
+    },
   };
+}
+
+interface InstallationToken {
+  readonly token: string;
+  readonly permissions: Readonly<Record<string, unknown>>;
+}
+
+async function installationOf(octokit: Octokit): Promise<InstallationToken> {
+  return (await octokit.auth({ type: 'installation' })) as InstallationToken;
+}
+
+/** When a limit ends that we do not wait for; 0: it is none. Going on would get us banned. */
+function limitOf(thrown: unknown): Instant {
+  if (!(thrown instanceof RequestError) || (thrown.status !== 403 && thrown.status !== 429) || !isRateLimit(thrown)) return 0;
+  const { 'retry-after': after, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset } = thrown.response?.headers ?? {};
+  if (after !== undefined && Number(after) > 0) return Date.now() + Number(after) * 1000;
+  return remaining === '0' && Number(reset) > 0 ? Number(reset) * 1000 : Date.now() + 60_000;
+}
+
+/** A token was asked for, of an installation that is no more; what it was wanted for is not known not to be there. */
+class GoneInstallationError extends Error {
+  override readonly name = 'GoneInstallationError';
+}
+
+async function tellingGoneInstallation(send: Send, request: Sent): Promise<Answered> {
+  try {
+    return await send(request);
+  } catch (thrown) {
+    const isOfToken = thrown instanceof RequestError && thrown.request.url.endsWith('/access_tokens');
+    throw isOfToken && thrown.status === 404 ? new GoneInstallationError(thrown.message, { cause: thrown }) : thrown;
+  }
 }
 
 interface Answer {
@@ -90,7 +152,7 @@ interface Answer {
 async function connect(options: GithubOptions, answers: LRUMap<string, Answer>): Promise<Octokit> {
   const { credentials } = options;
   if (credentials.kind === 'token') return create(options, { auth: await secret(credentials.file) }, answers);
-  const app = { appId: credentials.appId, privateKey: await secret(credentials.keyFile) };
+  const app = { appId: credentials.appId, privateKey: await privateKey(credentials.keyFile) };
   const installationId = credentials.installation ?? (await findInstallation(create(options, appAuth(app), answers), options));
   return create(options, appAuth({ ...app, installationId }), answers);
 }
@@ -107,9 +169,22 @@ async function secret(file: string): Promise<string> {
   return text.trim();
 }
 
-async function findInstallation(octokit: Octokit, { owner, repo }: GithubOptions): Promise<number> {
+async function privateKey(file: string): Promise<string> {
+  const text = await secret(file);
   try {
-    return (await octokit.rest.apps.getRepoInstallation({ owner, repo })).data.id;
+    createPrivateKey(text);
+    return text;
+  } catch (thrown) {
+    throw new StalledError(`${file} holds no private key; it must be the .pem that GitHub made for the app.`, { cause: thrown });
+  }
+}
+
+async function findInstallation(octokit: Octokit, { owner, repo, baseUrl }: GithubOptions): Promise<number> {
+  try {
+    const answer: unknown = (await octokit.rest.apps.getRepoInstallation({ owner, repo })).data;
+    const id = isObject(answer) ? answer['id'] : undefined;
+    if (typeof id === 'number') return id;
+    throw new StalledError(`${baseUrl} does not answer as GitHub's API does; see --github-url.`);
   } catch (thrown) {
     if (!isStatus(thrown, 404)) throw thrown;
     throw new StalledError(`The GitHub App is not installed on ${owner}/${repo}; install it there.`, { cause: thrown });
@@ -137,6 +212,7 @@ function create(options: GithubOptions, auth: object, answers: LRUMap<string, An
     if (request.method !== 'GET') request.request = { ...request.request, retries: 0 };
   });
   octokit.hook.wrap('request', (send, request) => conditionally(answers, send, request));
+  octokit.hook.wrap('request', (send, request) => tellingGoneInstallation(send, request));
   return octokit;
 }
 

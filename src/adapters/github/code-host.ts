@@ -1,9 +1,10 @@
 /** GitHub as our code host. */
-import type { CodeHost } from '../../ports/code-host.ts';
+import type { CodeHost, Permission } from '../../ports/code-host.ts';
+import { webHostUrl } from './addresses.ts';
 import { createAsking } from './asking.ts';
 import type { GithubClient } from './client.ts';
 import { isStatus } from './failures.ts';
-import { openPullRequest } from './pull-requests.ts';
+import { mergeWhenAllowed, openPullRequest } from './pull-requests.ts';
 import { createPullRequests, createReading, createRights, readPullRequest } from './reading.ts';
 import { createComments, createDeployments, createStatuses } from './reporting.ts';
 
@@ -32,7 +33,12 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
   }
 
   return {
-    ...createReading(asking),
+    async identify() {
+      const own = await asking.login();
+      const { data } = await ask('the repository', (octokit) => octokit.rest.repos.get({ ...at }));
+      return { login: own, repository: data.full_name, missing: missingOf(await client.permissions()) };
+    },
+    ...createReading(asking, `noreply@${new URL(webHostUrl(options.baseUrl)).hostname}`),
     ...createPullRequests(asking, options.branch),
     ...createRights(asking),
     ...createStatuses(asking),
@@ -40,24 +46,26 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
     ...createComments(asking),
     recordUrl: (path) => `${webUrl(options)}/blob/${options.statusBranch}/${path}`,
     async openPullRequest(order) {
-      return ask(`pull request of ${order.branch}`, async (octokit) =>
-        readPullRequest(await openPullRequest(octokit, at, options.branch, order)),
+      const { opened, refused } = await ask(`pull request of ${order.branch}`, (octokit) =>
+        openPullRequest(octokit, at, options.branch, order),
       );
+      return { pullRequest: readPullRequest(opened), refused };
     },
+    mergeWhenAllowed: (number) => ask(`merge of #${number}`, (octokit) => mergeWhenAllowed(octokit, at, number)),
     async closePullRequest(number, branch) {
       await ask(`pull request #${number}`, (octokit) => octokit.rest.pulls.update({ ...at, pull_number: number, state: 'closed' }));
       await deleteBranch(branch);
     },
     deleteBranch,
     async leaveReview(number, verdict, commit, body) {
-      const event = verdict === 'approved' ? 'APPROVE' : 'REQUEST_CHANGES';
+      const event = reviewEvents[verdict];
       return ask(`review of #${number}`, async (octokit) => {
         try {
           await octokit.rest.pulls.createReview({ ...at, pull_number: number, commit_id: commit, event, body });
-          return true;
+          return event !== 'COMMENT';
         } catch (thrown) {
           // Nobody reviews a pull request of their own, and it may be ours.
-          if (!isStatus(thrown, 422)) throw thrown;
+          if (!isStatus(thrown, 422) || event === 'COMMENT') throw thrown;
           await octokit.rest.pulls.createReview({ ...at, pull_number: number, commit_id: commit, event: 'COMMENT', body });
           return false;
         }
@@ -66,8 +74,20 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
   };
 }
 
-/** `https://api.github.com` is `https://github.com` in a browser, and `https://host/api/v3` is `https://host`. */
+const permissions = {
+  contents: 'contents',
+  'pull-requests': 'pull_requests',
+  statuses: 'statuses',
+  deployments: 'deployments',
+} as const satisfies Readonly<Record<Permission, string>>;
+
+function missingOf(granted: Readonly<Record<string, unknown>> | null): readonly Permission[] {
+  if (granted === null) return [];
+  return (Object.keys(permissions) as Permission[]).filter((permission) => granted[permissions[permission]] !== 'write');
+}
+
+const reviewEvents = { approved: 'APPROVE', 'changes-requested': 'REQUEST_CHANGES', commented: 'COMMENT' } as const;
+
 function webUrl({ baseUrl, owner, repo }: GithubHostOptions): string {
-  const { protocol, host } = new URL(baseUrl);
-  return `${protocol}//${host === 'api.github.com' ? 'github.com' : host}/${owner}/${repo}`;
+  return `${webHostUrl(baseUrl)}/${owner}/${repo}`;
 }

@@ -15,6 +15,8 @@ export function classifyGithubFailure(thrown: unknown, doing: string): Error {
       return new StalledError(`${message}. The token or the key of the app is not accepted; put a new one in its file.`, options);
     case 403:
     case 429:
+      // A conversation that people have locked takes nothing more.
+      if (/\blocked\b/i.test(said)) return new RefusedError(message, options);
       return isRateLimit(thrown) ? new TransientError(message, options) : new StalledError(`${message}. ${permissionHint}`, options);
     case 404:
     case 410:

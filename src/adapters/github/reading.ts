@@ -7,7 +7,8 @@ import { isStatus } from './failures.ts';
 type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'verification'>;
 type PullRequests = Pick<CodeHost, 'pullRequest' | 'openPullRequests' | 'changedFiles' | 'reviews' | 'committers'>;
 
-export function createReading({ at, ask, askFor }: Asking): Reading {
+/** `hostAddress`: of the host's own commits. */
+export function createReading({ at, ask, askFor }: Asking, hostAddress: string): Reading {
   return {
     async pullRequestsOf(commit) {
       const list = await ask(`pull requests of ${commit.slice(0, 12)}`, async (octokit) => {
@@ -37,7 +38,9 @@ export function createReading({ at, ask, askFor }: Asking): Reading {
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
       const { committer, commit: data } = found.data;
       const { verified = false, reason = 'unknown' } = data.verification ?? {};
-      return { isVerified: verified, isMadeByHost: loginOf(committer) === webFlow, reason };
+      // Nobody else can have that address verified.
+      const isMadeByHost = loginOf(committer) === webFlow || (verified && data.committer?.email === hostAddress);
+      return { isVerified: verified, isMadeByHost, reason };
     },
   };
 }
@@ -71,7 +74,11 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
       const list = await ask(`commits of #${number}`, (octokit) =>
         octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
       );
-      const logins = list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]);
+      const shared = list.filter(({ commit }) => coAuthors(commit.message).length > 0).map(({ node_id: id }) => id);
+      const logins = [
+        ...list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]),
+        ...(await loginsOfAuthors(ask, shared)),
+      ];
       const names = list.flatMap(({ commit }) => [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)]);
       return {
         logins: [...new Set(logins.filter((login): login is string => login !== null && login !== webFlow))],
@@ -80,6 +87,30 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
       };
     },
   };
+}
+
+/** REST tells no logins of those whom a message names by `Co-authored-by`. */
+export const authorsOfCommits = `query ($ids: [ID!]!) {
+  nodes(ids: $ids) { __typename ... on Commit { authors(first: 100) { nodes { user { login } } } } }
+}`;
+
+interface AuthorsOfCommits {
+  readonly nodes: readonly ({
+    readonly authors?: { readonly nodes: readonly ({ readonly user: { readonly login: string } | null } | null)[] };
+  } | null)[];
+}
+
+const mostIds = 50;
+
+async function loginsOfAuthors(ask: Asking['ask'], ids: readonly string[]): Promise<readonly string[]> {
+  const logins: string[] = [];
+  for (let from = 0; from < ids.length; from += mostIds) {
+    const { nodes } = await ask('authors of commits', (octokit) =>
+      octokit.graphql<AuthorsOfCommits>(authorsOfCommits, { ids: ids.slice(from, from + mostIds) }),
+    );
+    logins.push(...nodes.flatMap((node) => node?.authors?.nodes ?? []).flatMap((author) => author?.user?.login ?? []));
+  }
+  return logins;
 }
 
 /** Who may do what. */

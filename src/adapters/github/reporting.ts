@@ -100,7 +100,9 @@ export function createDeployments({ at, ask }: Asking): Pick<CodeHost, 'ensureDe
       }
       const wanted = statusKey(status.state, oneLine(status.description, longestDescription));
       deployments.delete(id);
-      if (there.status !== wanted) await setDeploymentStatus(there.number, status);
+      // What a later one has succeeded, GitHub shows as inactive by itself; said again, it would take that one's place.
+      const isPast = there.status.startsWith('["inactive"') && status.state === 'success';
+      if (there.status !== wanted && !isPast) await setDeploymentStatus(there.number, status);
       deployments.set(id, { ...there, status: wanted });
     },
   };

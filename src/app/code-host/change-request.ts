@@ -1,6 +1,7 @@
 /** A change of one file as a pull request: a branch of our own, and the request for it. */
 import { oneLine } from '../../base/text.ts';
 import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
+import type { Log } from '../../ports/log.ts';
 import type { ConfigurationWriter, Proposal } from '../../ports/repository.ts';
 
 export interface ChangeRequest extends Proposal {
@@ -12,17 +13,33 @@ export interface ChangeRequest extends Proposal {
 }
 
 export type Requested =
-  | { readonly kind: 'opened'; readonly commit: string; readonly pullRequest: PullRequest }
+  | {
+      readonly kind: 'opened';
+      readonly commit: string;
+      readonly pullRequest: PullRequest;
+      /** Why the host does not merge it by itself, though it should. */
+      readonly notMerged: string | null;
+    }
   /** The branch does not hold what was expected any more, or holds the change already. */
   | { readonly kind: 'not-needed' }
   /** Not even a branch of our own can be pushed. */
   | { readonly kind: 'blocked'; readonly message: string };
 
+interface RequestDeps {
+  readonly writer: ConfigurationWriter;
+  readonly host: CodeHost;
+  readonly log: Log;
+}
+
 /** Done twice, it finds what it has made. */
-export async function requestChange(writer: ConfigurationWriter, host: CodeHost, order: ChangeRequest): Promise<Requested> {
+export async function requestChange({ writer, host, log }: RequestDeps, order: ChangeRequest): Promise<Requested> {
   const outcome = await writer.propose(order);
   if (outcome.kind !== 'committed') return outcome;
   const { branch, title, body, labels, reviewers, autoMerge } = order;
-  const pullRequest = await host.openPullRequest({ branch, title: oneLine(title, 150), body, labels, reviewers, autoMerge });
-  return { kind: 'opened', commit: outcome.commit, pullRequest };
+  const { pullRequest, refused } = await host.openPullRequest({ branch, title: oneLine(title, 150), body, labels, reviewers });
+  const { number, url } = pullRequest;
+  if (refused.length > 0) log.warn({ number, url, refused }, 'the code host has refused a part of a pull request');
+  const notMerged = autoMerge ? await host.mergeWhenAllowed(number) : null;
+  if (notMerged !== null) log.warn({ number, url, why: notMerged }, 'the code host does not merge a pull request by itself');
+  return { kind: 'opened', commit: outcome.commit, pullRequest, notMerged };
 }

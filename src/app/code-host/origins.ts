@@ -46,6 +46,8 @@ export function createOrigins(deps: CodeHostDeps): Origins {
         try {
           await traceOne(tracing, state, active);
         } catch (thrown) {
+          // Looked at again with the next try, which would find nothing wrong otherwise.
+          lookedAt.delete(active.id);
           // That of one service holds up no other one.
           failure ??= thrown;
         }

@@ -1,6 +1,7 @@
 /** Pull requests of ours: reverts that the branch does not let us push, and changes that people had us write. */
 import { RefusedError } from '../../base/failures.ts';
 import { canonicalJson } from '../../base/json.ts';
+import type { Instant } from '../../base/time.ts';
 import { type PullRequestRef, type ServiceState, type Unreverted } from '../../domain/rollout/state.ts';
 import { holdsBad, revertMessage } from '../engine/reverting.ts';
 import { requestChange } from './change-request.ts';
@@ -18,9 +19,14 @@ interface OpenRevert {
   readonly branch: string;
   /** Null: it was about to be opened. */
   readonly pullRequest: PullRequestRef | null;
+  /** How often the host was asked to merge it and would not, and when last. */
+  readonly merging?: { readonly tries: number; readonly at: Instant };
 }
 
 const openKey = 'reverts-open';
+/** A host finds out by itself, and after a while, whether a new pull request can be merged; people change its settings. */
+const mergeEveryMs = 60_000;
+const mostMergeTries = 60;
 
 export function createProposals(deps: CodeHostDeps): Proposals {
   return {
@@ -35,11 +41,12 @@ export function createProposals(deps: CodeHostDeps): Proposals {
           failure ??= thrown;
         }
       }
-      try {
-        await closeNeedless(deps);
-      } catch (thrown) {
-        failure ??= thrown;
-      }
+      for (const part of [closeNeedless, mergeOpen])
+        try {
+          await part(deps);
+        } catch (thrown) {
+          failure ??= thrown;
+        }
       if (failure !== undefined) throw failure as Error;
     },
   };
@@ -60,7 +67,7 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   const effect = { kind: 'commit-revert', deploymentId, bad, restore, reason, actor: 'actuator' } as const;
   // Before it is there: one that nobody knows of would be merged by itself.
   await keepOpen(deps, { service, deploymentId, branch, pullRequest: null });
-  const outcome = await requestChange(deps.writer, deps.host, {
+  const outcome = await requestChange(deps, {
     branch,
     path,
     edit: async (text) => (text !== null && (await isBad(text)) ? good.text : null),
@@ -76,7 +83,8 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   if (outcome.kind === 'blocked') throw new RefusedError(`no branch for a revert pull request can be pushed: ${outcome.message}`);
   const { number, url } = outcome.pullRequest;
   const pullRequest = { number, url };
-  await keepOpen(deps, { service, deploymentId, branch, pullRequest });
+  const merging = outcome.notMerged === null ? {} : { merging: { tries: 1, at: deps.clock.now() } };
+  await keepOpen(deps, { service, deploymentId, branch, pullRequest, ...merging });
   await deps.engine.dispatch(service, { type: 'revert-proposed', deploymentId, pullRequest }, 'actuator');
 }
 
@@ -89,6 +97,18 @@ async function keepOpen(deps: CodeHostDeps, open: OpenRevert): Promise<void> {
 async function openReverts({ store }: CodeHostDeps): Promise<readonly OpenRevert[]> {
   const saved = await store.get(openKey);
   return saved === null ? [] : (JSON.parse(saved) as OpenRevert[]);
+}
+
+/** What was not merged by itself, although settings want it so. */
+async function mergeOpen(deps: CodeHostDeps): Promise<void> {
+  for (const open of await openReverts(deps)) {
+    const { merging, pullRequest } = open;
+    const isDue = merging !== undefined && merging.tries < mostMergeTries && deps.clock.now() - merging.at >= mergeEveryMs;
+    if (!isDue || pullRequest === null || !deps.settings().codeHost.autoMerge) continue;
+    const why = await deps.host.mergeWhenAllowed(pullRequest.number);
+    const { merging: _done, ...rest } = open;
+    await keepOpen(deps, why === null ? rest : { ...rest, merging: { tries: merging.tries + 1, at: deps.clock.now() } });
+  }
 }
 
 /** Merged ones leave their branch; those whose content somebody has replaced would take back what nobody tried. */

@@ -13,6 +13,7 @@ import { quarantineOf, type PullRequestRef } from '../../domain/rollout/state.ts
 import type { AbTestRequest, DeployRequest } from '../../generated/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
+import type { Log } from '../../ports/log.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import { requestChange } from '../code-host/change-request.ts';
@@ -25,6 +26,7 @@ import { chooseService } from './choose-service.ts';
 
 export interface DeployDeps {
   readonly clock: Clock;
+  readonly log: Log;
   readonly controlPlane: ControlPlane;
   readonly writer: ConfigurationWriter;
   /** Null: changes are pushed, or not at all. */
@@ -138,7 +140,7 @@ interface ProposedChange {
 }
 
 async function proposeChange(
-  { writer, store, controlPlane }: DeployDeps,
+  { writer, store, controlPlane, log }: DeployDeps,
   host: CodeHost,
   { service, request, actor, order, problems }: ProposedChange,
 ): Promise<Result<Deployed, readonly Problem[]>> {
@@ -147,16 +149,19 @@ async function proposeChange(
   const branch = `actuator/deploy/${service}-${sha256Hex(canonicalJson([request, actor])).slice(0, 12)}`;
   // Its author is us, and whoever asked must not approve it.
   await store.put(branchRequesterKey(branch), actor);
-  const outcome = await requestChange(writer, host, {
-    ...order,
-    branch,
-    edit: (text) => Promise.resolve(order.edit(text)),
-    title: `${service}: ${request.reason ?? 'deploy'}`,
-    body: `${cell(actor)} asked for this change of ${code(service)} by \`actuator deploy\`${request.reason === undefined ? '' : `: ${cell(request.reason)}`}.\n\nWhoever asked does not approve it.\n`,
-    labels: codeHost.labels ?? ['actuator'],
-    reviewers: [],
-    autoMerge: false,
-  });
+  const outcome = await requestChange(
+    { writer, host, log },
+    {
+      ...order,
+      branch,
+      edit: (text) => Promise.resolve(order.edit(text)),
+      title: `${service}: ${request.reason ?? 'deploy'}`,
+      body: `${cell(actor)} asked for this change of ${code(service)} by \`actuator deploy\`${request.reason === undefined ? '' : `: ${cell(request.reason)}`}.\n\nWhoever asked does not approve it.\n`,
+      labels: codeHost.labels ?? ['actuator'],
+      reviewers: [],
+      autoMerge: false,
+    },
+  );
   if (problems().length > 0) return refuse(problems());
   if (outcome.kind === 'not-needed') return refuse([nothingToDeploy(service)]);
   if (outcome.kind === 'blocked')

@@ -11,6 +11,7 @@ import type { LlmConfig } from '../../generated/types.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { ConfigurationWriter } from '../../ports/repository.ts';
 import { requestChange } from '../code-host/change-request.ts';
+import type { Log } from '../../ports/log.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import type { PendingEffect, Store } from '../../ports/store.ts';
 import type { DeployDeps } from '../commands/deploy.ts';
@@ -24,6 +25,7 @@ export interface EffectDeps {
   readonly store: Store;
   readonly writer: ConfigurationWriter;
   readonly notifier: Notifier;
+  readonly log: Log;
   readonly read: DocumentReader;
   readonly mergeYaml: DeployDeps['mergeYaml'];
   /** A commit of ours is on the branch: have a look at it. */
@@ -104,17 +106,20 @@ async function writeConfig(
   const pushed = await deps.writer.edit({ path, edit, message });
   const outcome =
     pushed.kind === 'blocked' && deps.codeHost !== null
-      ? await requestChange(deps.writer, deps.codeHost, {
-          branch: `actuator/collapse/${deploymentId}`,
-          path,
-          edit: (text) => Promise.resolve(edit(text)),
-          message,
-          title: `${service}: write down what ${deploymentId} promoted`,
-          body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
-          labels: deps.codeHostSettings().labels ?? ['actuator'],
-          reviewers: [],
-          autoMerge: deps.codeHostSettings().autoMerge,
-        })
+      ? await requestChange(
+          { ...deps, host: deps.codeHost },
+          {
+            branch: `actuator/collapse/${deploymentId}`,
+            path,
+            edit: (text) => Promise.resolve(edit(text)),
+            message,
+            title: `${service}: write down what ${deploymentId} promoted`,
+            body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
+            labels: deps.codeHostSettings().labels ?? ['actuator'],
+            reviewers: [],
+            autoMerge: deps.codeHostSettings().autoMerge,
+          },
+        )
       : pushed;
   if (outcome.kind === 'blocked')
     await deps.notifier.notify({

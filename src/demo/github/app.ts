@@ -1,7 +1,7 @@
 /** A GitHub App: signed by its key, it asks for tokens that work for an hour. */
 import { createPublicKey, generateKeyPairSync, randomBytes, verify, type KeyObject } from 'node:crypto';
 import { publicUserJson, repoUrl, userJson } from './json.ts';
-import { refusal, type Answer } from './routes.ts';
+import { refusal, type Answer } from './call.ts';
 import { timestamp, type State } from './state.ts';
 
 export interface App {

@@ -164,7 +164,9 @@ export function openBare(directory: string): Bare {
       const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-m', message];
       return (await git(args, directory, author).catch(() => '')).trim() || null;
     },
-    moveBranch: async (branch, commit) => void (await git(['update-ref', `refs/heads/${branch}`, commit])),
+    async moveBranch(branch, commit) {
+      await git(['update-ref', `refs/heads/${branch}`, commit]);
+    },
     async keep(number, sha) {
       await git(['update-ref', `refs/pull/${number}/head`, sha]);
     },

@@ -6,9 +6,11 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { appRoute, botLogin, loginOf, newApp, type App } from './app.ts';
-import { openBare, type MergeMethod } from './bare.ts';
-import { refusal, routes, type Answer, type Call } from './routes.ts';
-import { approvalsOf, newId, type Rules, type State, type User } from './state.ts';
+import { openBare } from './bare.ts';
+import { refusal, type Answer, type Call } from './call.ts';
+import { graphql } from './graphql.ts';
+import { routes } from './routes.ts';
+import { newId, type Rules, type State, type User } from './state.ts';
 
 export interface Exchange {
   /** `GET /repos/{owner}/{repo}`: an operation of GitHub's description, or `POST /graphql`; null: none of it. */
@@ -73,6 +75,7 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     rules: { branch: null, approvals: 0, allowsAutoMerge: true, methods: ['merge', 'squash', 'rebase'] },
     verified: new Set(),
     signsForApps: true,
+    labels: null,
     gone: new Set(),
     nextId: 1000,
   };
@@ -106,11 +109,11 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     const failing = takeFailure(asked.operation ?? '');
     const isLost = failing !== null && failing.afterwards !== true;
     const given = isLost ? failed(failing) : await act({ state, app, tell }, asked, login);
-    const sent = failing === null ? given : failed(failing);
+    const { answer: sent, headers } = paged(request, failing === null ? given : failed(failing), state);
     if (failing?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, failing.delayMs));
     const { operation, query, requestBody } = asked;
     const exchange = { operation, query: Object.fromEntries(query), requestBody, body: sent.body, isFailure: failing !== null, login };
-    reply(request, response, sent, failing?.headers ?? {}, (status) => onExchange({ ...exchange, status }));
+    reply(request, response, sent, { ...headers, ...failing?.headers }, (status) => onExchange({ ...exchange, status }));
   }
 
   function takeFailure(operation: string): Failure | null {
@@ -200,22 +203,6 @@ async function act(
   return route === undefined ? refusal(404, 'Not Found') : route({ state, login, path, query, body, tell });
 }
 
-/** The one mutation that REST has no operation for. */
-function graphql(body: Readonly<Record<string, unknown>>, state: State): Answer {
-  const { query, variables } = body as { query?: string; variables?: { id?: string; by?: string } };
-  const pull = state.pulls.find(({ id }) => `PR_${id}` === variables?.id);
-  const no = (message: string): Answer => ({ status: 200, body: { data: null, errors: [{ type: 'UNPROCESSABLE', message }] } });
-  if (query?.includes('enablePullRequestAutoMerge') !== true || pull === undefined) return no('Could not resolve to a node');
-  if (!state.rules.allowsAutoMerge) return no('Auto merge is not allowed for this repository');
-  if (pull.state !== 'open') return no('Pull request Pull request is closed');
-  if (pull.base !== state.rules.branch || approvalsOf(state, pull) >= state.rules.approvals)
-    return no('Pull request Pull request is in clean status');
-  const method = (variables?.by ?? 'MERGE').toLowerCase() as MergeMethod;
-  if (!state.rules.methods.includes(method)) return no('Merge method is not allowed on this repository');
-  pull.autoMerge = method;
-  return { status: 200, body: { data: { enablePullRequestAutoMerge: { pullRequest: { number: pull.number } } } } };
-}
-
 function match(target: string): { readonly operation: string; readonly path: Readonly<Record<string, string>> } | null {
   const [method = '', path = ''] = target.split(' ');
   const operations = [
@@ -246,6 +233,21 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A page of a list, with the address of the next one. */
+function paged(
+  request: IncomingMessage,
+  answer: Answer,
+  state: State,
+): { readonly answer: Answer; readonly headers: Readonly<Record<string, string>> } {
+  if (request.method !== 'GET' || !Array.isArray(answer.body)) return { answer, headers: {} };
+  const url = new URL(request.url ?? '/', state.url);
+  const [size, page] = [Number(url.searchParams.get('per_page') ?? 30), Number(url.searchParams.get('page') ?? 1)];
+  const body: unknown[] = answer.body.slice((page - 1) * size, page * size);
+  url.searchParams.set('page', String(page + 1));
+  const isLast = page * size >= answer.body.length;
+  return { answer: { ...answer, body }, headers: isLast ? {} : { link: `<${url.href}>; rel="next"` } };
 }
 
 /** With an entity tag, by which a client learns that nothing has changed. */

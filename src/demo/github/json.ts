@@ -117,7 +117,7 @@ export function pullJson(state: State, pull: PullRequest): Json {
     html_url: `${webUrl(state)}/pull/${number}`,
     number,
     state: pull.state,
-    locked: false,
+    locked: pull.isLocked,
     title: pull.title,
     user: userJson(state, author),
     body: pull.body,

@@ -1,52 +1,10 @@
 /** The operations that the stand-in knows, by the templates of GitHub's description. */
 import type { MergeMethod } from './bare.ts';
+import { invalid, ok, refusal, repo, tellPush, text, type Answer, type Call, type Handler } from './call.ts';
+import { deploymentRoutes } from './deployment-routes.ts';
+import { gitRoutes } from './git-routes.ts';
 import * as json from './json.ts';
-import {
-  findPull,
-  mergePull,
-  newId,
-  pullsOf,
-  refresh,
-  timestamp,
-  type Deployment,
-  type PullRequest,
-  type Review,
-  type State,
-} from './state.ts';
-
-export interface Call {
-  readonly state: State;
-  /** Whose token it is. */
-  readonly login: string;
-  /** Of the path. */
-  readonly path: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
-  readonly body: Readonly<Record<string, unknown>>;
-  /** Tells webhooks. */
-  readonly tell: (event: string, payload: object) => void;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-}
-
-type Handler = (call: Call) => Answer | Promise<Answer>;
-
-const ok = (body: unknown, status = 200): Answer => ({ status, body });
-
-export function refusal(status: number, message: string): Answer {
-  return { status, body: { message, documentation_url: 'https://docs.github.com/rest', status: String(status) } };
-}
-
-function invalid(message: string): Answer {
-  return {
-    status: 422,
-    body: { message: 'Validation Failed', documentation_url: 'https://docs.github.com/rest', errors: [{ code: 'custom', message }] },
-  };
-}
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+import { findPull, mergePull, newId, pullsOf, refresh, timestamp, type PullRequest, type Review, type State } from './state.ts';
 
 function withPull(work: (call: Call, pull: PullRequest) => Answer | Promise<Answer>): Handler {
   return async (call) => {
@@ -56,8 +14,6 @@ function withPull(work: (call: Call, pull: PullRequest) => Answer | Promise<Answ
     return work(call, pull);
   };
 }
-
-const repo = '/repos/{owner}/{repo}';
 
 export const routes: Readonly<Record<string, Handler>> = {
   [`GET ${repo}`]: ({ state }) => ok(json.repositoryJson(state)),
@@ -116,42 +72,7 @@ export const routes: Readonly<Record<string, Handler>> = {
     const isMember = state.users.get(path['username'] ?? '')?.teams.includes(team) === true;
     return isMember ? ok({ url: state.url, role: 'member', state: 'active' }) : refusal(404, 'Not Found');
   },
-  [`POST ${repo}/git/trees`]: async ({ state, body }) => {
-    const files = (body['tree'] ?? []) as { path: string; mode: string; content: string }[];
-    const sha = await state.bare.writeTree(text(body['base_tree']), files);
-    return sha === null ? refusal(404, 'Not Found') : ok(json.treeJson(state, sha, files), 201);
-  },
-  [`POST ${repo}/git/commits`]: async ({ state, login, body }) => {
-    const { name, email, type } = state.users.get(login) ?? { name: login, email: '', type: 'User' };
-    const sha = await state.bare.writeCommit({
-      tree: text(body['tree']),
-      parents: (body['parents'] ?? []) as string[],
-      message: text(body['message']),
-      author: { name, email },
-    });
-    const commit = sha === null ? null : await state.bare.commit(sha);
-    if (commit === null) return invalid('Tree SHA or parent does not exist');
-    // What an app makes in its own name.
-    if (type === 'Bot' && body['author'] === undefined && body['committer'] === undefined && state.signsForApps)
-      state.verified.add(commit.sha);
-    return ok(json.gitCommitJson(state, commit), 201);
-  },
-  [`POST ${repo}/git/refs`]: async ({ state, body, tell }) => {
-    const [branch, sha] = [text(body['ref']).replace(/^refs\/heads\//, ''), text(body['sha'])];
-    if ((await state.bare.tip(branch)) !== null) return refusal(422, 'Reference already exists');
-    if ((await state.bare.commit(sha)) === null) return refusal(422, 'Object does not exist');
-    return moved(state, tell, branch, sha, 201);
-  },
-  [`PATCH ${repo}/git/refs/{ref}`]: async ({ state, path, body, tell }) => {
-    const [branch, sha] = [(path['ref'] ?? '').replace(/^heads\//, ''), text(body['sha'])];
-    const tip = await state.bare.tip(branch);
-    if (tip === null) return refusal(422, 'Reference does not exist');
-    if (branch === state.rules.branch) return refusal(422, 'Changes must be made through a pull request.');
-    if (body['force'] !== true && !(await state.bare.isAncestor(tip, sha))) return refusal(422, 'Update is not a fast forward');
-    return moved(state, tell, branch, sha, 200);
-  },
-  [`DELETE ${repo}/git/refs/{ref}`]: async ({ state, path }) =>
-    (await state.bare.deleteBranch((path['ref'] ?? '').replace(/^heads\//, ''))) ? { status: 204 } : invalid('Reference does not exist'),
+  ...gitRoutes,
 
   [`GET ${repo}/pulls`]: async ({ state, query }) => {
     for (const pull of state.pulls) await refresh(state, pull);
@@ -208,13 +129,18 @@ export const routes: Readonly<Record<string, Handler>> = {
     return ok(json.pullJson(state, pull), 201);
   }),
   [`POST ${repo}/issues/{issue_number}/labels`]: withPull(({ state, body }, pull) => {
-    pull.labels = [...new Set([...pull.labels, ...((body['labels'] ?? []) as string[])])];
+    const { labels: known } = state;
+    const asked = (body['labels'] ?? []) as string[];
+    if (known !== null && asked.some((label) => !known.includes(label)))
+      return refusal(403, 'You do not have permission to create labels on this repository.');
+    pull.labels = [...new Set([...pull.labels, ...asked])];
     return ok(pull.labels.map((name, index) => json.labelJson(state, name, index)));
   }),
   [`GET ${repo}/issues/{issue_number}/comments`]: withPull(({ state }, pull) =>
     ok(pull.comments.map((comment) => json.commentJson(state, comment))),
   ),
   [`POST ${repo}/issues/{issue_number}/comments`]: withPull(({ state, login, body }, pull) => {
+    if (pull.isLocked) return refusal(403, 'Unable to create comment because issue is locked');
     const comment = { id: newId(state), author: login, body: text(body['body']), at: timestamp() };
     pull.comments.push(comment);
     return ok(json.commentJson(state, comment), 201);
@@ -226,59 +152,8 @@ export const routes: Readonly<Record<string, Handler>> = {
     return ok(json.commentJson(state, comment));
   },
 
-  [`GET ${repo}/deployments`]: ({ state, query }) => {
-    const [sha, environment] = [query.get('sha'), query.get('environment')];
-    const found = state.deployments.filter(
-      (one) => (sha === null || one.sha === sha) && (environment === null || one.environment === environment),
-    );
-    return ok(found.map((deployment) => json.deploymentJson(state, deployment)));
-  },
-  [`POST ${repo}/deployments`]: async ({ state, login, body }) => {
-    const commit = await state.bare.commit(text(body['ref']));
-    if (commit === null) return invalid(`No ref found for: ${text(body['ref'])}`);
-    const deployment: Deployment = {
-      id: newId(state),
-      sha: commit.sha,
-      environment: text(body['environment']),
-      description: text(body['description']),
-      payload: body['payload'],
-      author: login,
-      at: timestamp(),
-      statuses: [],
-    };
-    state.deployments.push(deployment);
-    return ok(json.deploymentJson(state, deployment), 201);
-  },
-  [`GET ${repo}/deployments/{deployment_id}/statuses`]: withDeployment(({ state }, deployment) =>
-    ok([...deployment.statuses].reverse().map((status) => json.deploymentStatusJson(state, deployment, status))),
-  ),
-  [`POST ${repo}/deployments/{deployment_id}/statuses`]: withDeployment(({ state, login, body }, deployment) => {
-    const status = {
-      id: newId(state),
-      state: text(body['state']),
-      description: text(body['description']),
-      logUrl: text(body['log_url']),
-      environmentUrl: text(body['environment_url']),
-      author: login,
-      at: timestamp(),
-    };
-    deployment.statuses.push(status);
-    return ok(json.deploymentStatusJson(state, deployment, status), 201);
-  }),
+  ...deploymentRoutes,
 };
-
-async function moved(state: State, tell: Call['tell'], branch: string, sha: string, status: number): Promise<Answer> {
-  await state.bare.moveBranch(branch, sha);
-  tellPush(state, tell, branch, sha);
-  return ok(json.refJson(state, branch, sha), status);
-}
-
-function withDeployment(work: (call: Call, deployment: Deployment) => Answer): Handler {
-  return (call) => {
-    const found = call.state.deployments.find(({ id }) => id === Number(call.path['deployment_id']));
-    return found === undefined ? refusal(404, 'Not Found') : work(call, found);
-  };
-}
 
 async function openPull({ state, login, body }: Call): Promise<Answer> {
   const branch = text(body['head']).replace(/^[^:]*:/, '');
@@ -302,6 +177,7 @@ async function openPull({ state, login, body }: Call): Promise<Answer> {
     head,
     baseSha,
     labels: [],
+    isLocked: false,
     requested: [],
     autoMerge: null,
     createdAt: timestamp(),
@@ -345,10 +221,6 @@ async function review({ state, login, body, tell }: Call, pull: PullRequest): Pr
     if ('sha' in merged) tellPush(state, tell, pull.base, merged.sha);
   }
   return ok(json.reviewJson(state, pull, left));
-}
-
-function tellPush(state: State, tell: Call['tell'], branch: string, after: string): void {
-  tell('push', { ref: `refs/heads/${branch}`, after, repository: json.repositoryJson(state) });
 }
 
 function tellReview(state: State, tell: Call['tell'], pull: PullRequest, action: string): void {

@@ -30,6 +30,7 @@ export interface PullRequest {
   /** Of the base, when it was opened. */
   readonly baseSha: string;
   labels: string[];
+  isLocked: boolean;
   requested: string[];
   /** As soon as the rules allow it. */
   autoMerge: MergeMethod | null;
@@ -111,6 +112,8 @@ export interface State {
   readonly verified: Set<string>;
   /** An Enterprise server does so where it is told to. */
   signsForApps: boolean;
+  /** Of the repository; null: anybody may make new ones. */
+  labels: readonly string[] | null;
   /** Commits that a force-push has taken away. */
   readonly gone: Set<string>;
   nextId: number;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Octokit } from '@octokit/rest';
 import { RefusedError, StalledError, TransientError } from '../../../src/base/failures.ts';
 import type { CodeHost, HostDeploymentStatus, PullRequest } from '../../../src/ports/code-host.ts';
+import { namesOf } from '../../../src/domain/safety/gates.ts';
 import { operations } from '../../contract/github-contract.ts';
 import { aGithubWorld, assertContract, type GithubWorld } from '../../support/github-world.ts';
 
@@ -77,6 +78,40 @@ describe('pull requests', () => {
     assert.equal((await host.reviews(number))[0]?.verdict, 'dismissed');
   });
 
+  it('tell of co-authors by their logins, whatever address they use', async () => {
+    world.github.addUser({ login: 'dora', email: 'dora@private.example' });
+    const message = 'Try\n\nCo-authored-by: D. <dora@private.example>\nCo-authored-by: Bob <7+bob@users.noreply.github.com>\n';
+    const pull = await open('topic');
+    world.remote.git('checkout', '-q', 'topic');
+    world.remote.git('commit', '-q', '--allow-empty', '-m', message);
+    world.remote.git('push', '-q', 'origin', 'topic');
+    const { logins, names } = await host.committers(pull.number);
+    assert.ok(logins.includes('dora'), logins.join());
+    assert.ok(names.flatMap(namesOf).includes('@bob'), names.join());
+  });
+
+  it('are read to the last page', async () => {
+    const { number, head } = await open('topic');
+    for (let index = 0; index < 101; index++)
+      await person('bob').pulls.createReview({ ...at, pull_number: number, event: 'COMMENT', body: '' });
+    await person('cleo').pulls.createReview({ ...at, pull_number: number, event: 'APPROVE', body: 'good', commit_id: head });
+    assert.equal((await host.reviews(number)).at(-1)?.verdict, 'approved');
+  });
+
+  it('of ours say which of their labels and reviewers were refused', async () => {
+    world.github.state.labels = ['bug'];
+    world.branch('actuator/revert/x', { [file]: 'llm: { model: o }\n' });
+    const { pullRequest, refused } = await host.openPullRequest({
+      branch: 'actuator/revert/x',
+      title: 'Revert',
+      body: '',
+      labels: ['rollback'],
+      reviewers: [],
+    });
+    assert.equal(pullRequest.state, 'open');
+    assert.match(refused.join(), /labels: You do not have permission to create labels/);
+  });
+
   it('give files of any commit that they have', async () => {
     const { head } = await open('topic');
     assert.equal(await host.fileAt(head, file), 'llm: { model: n }\n');
@@ -98,10 +133,10 @@ describe('pull requests', () => {
       body: 'why',
       labels: ['rollback'],
       reviewers: ['bob', 'acme/owners'],
-      autoMerge: true,
     };
-    const opened = await host.openPullRequest(order);
-    const again = await host.openPullRequest(order);
+    const { pullRequest: opened, refused } = await host.openPullRequest(order);
+    assert.deepEqual([refused, await host.mergeWhenAllowed(opened.number), await host.mergeWhenAllowed(opened.number)], [[], null, null]);
+    const { pullRequest: again } = await host.openPullRequest(order);
     assert.deepEqual([opened.state, opened.author, again.number], ['open', 'actuator[bot]', opened.number]);
     assert.equal(world.github.state.pulls.length, 1);
     assert.deepEqual(world.github.state.pulls[0]?.labels, ['rollback']);
@@ -112,35 +147,37 @@ describe('pull requests', () => {
   it('of ours are merged as the repository allows it, and at once where nothing is to be waited for', async () => {
     const order = (branch: string): Parameters<CodeHost['openPullRequest']>[0] => {
       world.branch(branch, { [file]: `llm: { model: ${branch} }\n` });
-      return { branch, title: 'Revert', body: 'why', labels: [], reviewers: [], autoMerge: true };
+      return { branch, title: 'Revert', body: 'why', labels: [], reviewers: [] };
+    };
+    const tried = async (branch: string): Promise<readonly [string | undefined, string | null]> => {
+      const { number } = (await host.openPullRequest(order(branch))).pullRequest;
+      const why = await host.mergeWhenAllowed(number);
+      return [(await host.pullRequest(number))?.state, why];
     };
     await world.github.protect({ branch: 'main', approvals: 1, methods: ['squash', 'rebase'] });
-    await host.openPullRequest(order('one'));
+    assert.deepEqual(await tried('one'), ['open', null]);
     assert.deepEqual([world.github.state.pulls[0]?.autoMerge, world.github.state.pulls[0]?.state], ['squash', 'open']);
 
     await world.github.protect({ approvals: 0 });
-    const { number } = await host.openPullRequest(order('two'));
-    const merged = await host.pullRequest(number);
-    assert.deepEqual(
-      [merged?.state, (await world.github.state.bare.file('main', file))?.content.toString()],
-      ['merged', 'llm: { model: two }\n'],
-    );
+    assert.deepEqual(await tried('two'), ['merged', null]);
+    assert.equal((await world.github.state.bare.file('main', file))?.content.toString(), 'llm: { model: two }\n');
 
     await world.github.protect({ approvals: 1, allowsAutoMerge: false });
-    const { number: waits } = await host.openPullRequest(order('three'));
-    assert.equal((await host.pullRequest(waits))?.state, 'open');
+    const [state, why] = await tried('three');
+    assert.equal(state, 'open');
+    assert.match(why ?? '', /Auto merge is not allowed/);
   });
 
   it('of ours are closed with their branch', async () => {
     world.branch('actuator/revert/x', { [file]: 'llm: { model: o }\n' });
-    const { number, branch } = await host.openPullRequest({
+    const { pullRequest } = await host.openPullRequest({
       branch: 'actuator/revert/x',
       title: 'Revert',
       body: 'why',
       labels: [],
       reviewers: [],
-      autoMerge: false,
     });
+    const { number, branch } = pullRequest;
     await host.closePullRequest(number, branch);
     await host.deleteBranch(branch);
     assert.equal((await host.pullRequest(number))?.state, 'closed');
@@ -223,6 +260,26 @@ describe('what is reported', () => {
     );
   });
 
+  it('leaves the deployment that GitHub shows as active in its place after a restart', async () => {
+    const [older, newer] = ['deploy-1', 'deploy-2'].map((id) => ({ id, commit: first, environment: 'chat', description: '' }));
+    assert.ok(older && newer);
+    const success = { ...working, state: 'success' } as const;
+    for (const deployment of [older, newer]) await host.ensureDeployment(deployment, success);
+    await world.host().ensureDeployment(older, success);
+    assert.deepEqual(
+      world.github.state.deployments.map(({ statuses }) => statuses.map(({ state }) => state).join()),
+      ['success,inactive', 'success'],
+    );
+  });
+
+  it('is refused for good by a conversation that people have locked', async () => {
+    const { number } = await open('topic');
+    const [pull] = world.github.state.pulls;
+    assert.ok(pull);
+    pull.isLocked = true;
+    await assert.rejects(host.ensureComment(number, '<!-- m -->', 'one'), RefusedError);
+  });
+
   it('tells of a commit that GitHub does not have', async () => {
     await assert.rejects(host.ensureStatus('0'.repeat(40), status), RefusedError);
   });
@@ -256,6 +313,10 @@ describe('failures', () => {
       message: 'You have exceeded a secondary rate limit',
     });
     await assert.rejects(host.pullRequest(99), TransientError);
+    // Nothing is asked before the time that it has named.
+    const before = world.github.exchanges();
+    await assert.rejects(host.pullRequest(98), /wants to be asked nothing before \d{4}-/);
+    assert.equal(world.github.exchanges(), before);
   });
 
   it('of permission need a person, and say where to look', async () => {
@@ -296,6 +357,19 @@ describe('failures', () => {
     await assert.rejects(host.pullRequestsOf(first), (thrown) => thrown instanceof StalledError && renamed.test(thrown.message));
     const status = { context: 'c', state: 'pending', description: '', url: null } as const;
     await assert.rejects(host.ensureStatus(first, status), StalledError);
+  });
+
+  it('of an app that was installed anew are over by themselves', async () => {
+    await host.pullRequest(99);
+    const renewed = world.host();
+    world.github.fail({ status: 404, of: '/access_tokens', times: 1 });
+    const { number } = await open('topic');
+    assert.equal((await renewed.pullRequest(number))?.number, number);
+    world.github.fail({ status: 404, of: '/access_tokens' });
+    await assert.rejects(
+      world.host().pullRequest(97),
+      (thrown) => thrown instanceof StalledError && /not installed on acme\/prompts any more/.test(thrown.message),
+    );
   });
 
   it('of an app that is not installed say so', async () => {
