@@ -174,7 +174,7 @@ function addApprovals(api: FastifyInstance, deps: ApiDeps): void {
       if (number === undefined) return sendResult(reply, await order(approving, body, actorOf(request)), 200);
       const { codeHost, read } = deps.deploy;
       const verdict = name === 'approve' ? 'approved' : 'changes-requested';
-      const reviewing = { ...approving, codeHost, read, store: deps.store };
+      const reviewing = { ...approving, codeHost, read, store: deps.store, accepted: deps.controlPlane.reconciler.accepted };
       const reviewed = await reviewPullRequest(reviewing, { ...body, pull_request: number }, actorOf(request), verdict);
       if (reviewed.ok) deps.controlPlane.hinted();
       return sendResult(reply, reviewed, 200);

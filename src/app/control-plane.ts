@@ -81,6 +81,7 @@ export interface ControlPlane {
   /** Settings of the daemon in force. */
   readonly settings: () => DaemonSettings;
   readonly version: string;
+  readonly hasCodeHost: boolean;
   start(): Promise<void>;
   /** Looks at the repository now, or once more if it is looking already. */
   poll(): void;
@@ -118,6 +119,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     people: () => parts.settings.daemon.people,
     settings: () => parts.settings.daemon,
     version: deps.version,
+    hasCodeHost: deps.codeHost !== null,
     start: () => start(deps, parts),
     poll: () => workers.poller.runNow(),
     hinted() {

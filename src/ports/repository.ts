@@ -31,6 +31,8 @@ export interface ConfigurationRepository {
   firstParents(from: string, to: string, limit: number): Promise<readonly string[] | null>;
   /** `Name <address>`; of a merge those of all commits that it brings, between semicolons. */
   author(commit: string): Promise<string>;
+  /** Who made the merge commit itself, which may be all that they did; null: it is no merge. */
+  merger(commit: string): Promise<string | null>;
   /** What the commit's signature is worth by the keys of these people. */
   signature(commit: string, signers: readonly Signer[], now: Instant): Promise<Signature>;
   /** The commit message, whole. */

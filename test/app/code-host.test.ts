@@ -6,6 +6,7 @@ import { mergeIntoYaml } from '../../src/adapters/documents/edit.ts';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { parseYaml } from '../../src/adapters/documents/yaml.ts';
 import { until } from '../support/fake-control-plane.ts';
+import { findIssues } from '../../src/app/queries/attention.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
@@ -196,8 +197,20 @@ describe('while GitHub is away', () => {
       return phase?.name === 'pending' && /not known yet/.test(phase.waitsFor.join());
     });
     w.bench.clock.advance(301_000);
-    await w.bench.controlPlane.tick();
-    assert.equal(w.chat().active?.phase.name, 'pending');
+    for (let round = 0; round < 3; round++) {
+      await w.bench.controlPlane.tick();
+      assert.equal(w.chat().active?.phase.name, 'pending');
+    }
+    // Told until it is over, whatever is due meanwhile.
+    const isTold = (): boolean =>
+      findIssues(w.bench.controlPlane, w.bench.clock.now()).some(({ issue }) => /^GitHub, pull requests of/.test(issue));
+    await w.eventually('told', isTold);
+    for (let round = 0; round < 5; round++) {
+      w.bench.clock.advance(1000);
+      await w.bench.controlPlane.tick();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.ok(isTold());
+    }
     w.github.fail(null);
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
   });
@@ -215,6 +228,14 @@ describe('while GitHub is away', () => {
     w.bench.clock.advance(601_000);
     await w.eventually('given up', () => w.bench.controlPlane.problems().codeHost === null);
   });
+});
+
+it('what is wrong with our access is told at the start, and not by the first change', async () => {
+  w = await aPullRequestWorld(settings(), {}, ({ github }) => {
+    github.state.permissions['statuses'] = 'read';
+    return Promise.resolve();
+  });
+  await w.eventually('told', () => /may not write statuses of acme\/prompts/.test(w.bench.controlPlane.problems().codeHost ?? ''));
 });
 
 describe('a protected branch', () => {
@@ -265,6 +286,31 @@ describe('a protected branch', () => {
     await w.eventually('closed', () => revert.state === 'closed');
     assert.equal(revert.mergedAt, null);
     await until('its branch is gone', async () => (await w.github.state.bare.tip(revert.branch)) === null);
+  });
+
+  it('makes the revert anew when what it would restore is rolled back too', async () => {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    const good = await w.open('good', { [file]: text(0.3) });
+    await w.review(good.number, 'bob');
+    await w.merge(good.number);
+    await w.promote();
+    await failing();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[2]);
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    const before = revert.head;
+    const order = {
+      type: 'rollback-requested',
+      gradualMs: null,
+      target: null,
+      deploymentId: null,
+      reason: 'also bad',
+      actor: 'me',
+    } as const;
+    await w.bench.controlPlane.engine.dispatch('chat', order, 'me');
+    await w.eventually('made anew', () => w.chat().unreverted?.pullRequest != null && w.github.state.pulls[2]?.head !== before);
+    assert.equal((await w.github.state.bare.file(revert.branch, file))?.content.toString(), text(0.1));
+    await w.review(revert.number, 'bob');
+    await w.eventually('reverted', () => w.chat().unreverted === null && w.chat().rejection === null);
   });
 
   it('keeps the revert open while the file is broken for a moment', async () => {

@@ -24,6 +24,17 @@ describe('a review approves', () => {
       assert.match(author ?? '', /@ada/);
     });
 
+  for (const method of ['merge', 'squash', 'rebase'] as const)
+    it(`although its reviewer pressed the button of a ${method}`, async () => {
+      w = await aPullRequestWorld(settings(needsApproval));
+      const { number } = await w.open('topic', { [file]: text(0.5) });
+      await w.review(number, 'bob');
+      await w.merge(number, method, 'bob');
+      await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+      assert.deepEqual(w.approvers(), ['Bob']);
+      assert.doesNotMatch(w.chat().active?.author ?? '', /bob/i);
+    });
+
   it('although its branch is deleted after the merge', async () => {
     w = await aPullRequestWorld(settings(needsApproval));
     const { number } = await w.open('topic', { [file]: text(0.5) });
@@ -202,6 +213,33 @@ describe('a review does not approve', () => {
     await w.assertHeld(/@bob has reviewed another rollout of it/);
   });
 
+  it('of whoever had a hand in it by a suggestion, under the address that GitHub gives them', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    const { git } = w.world.remote;
+    git('checkout', '-q', 'topic');
+    git('commit', '-q', '--allow-empty', '-m', 'Suggest\n\nCo-authored-by: Robert S. <12345+bob@users.noreply.github.com>');
+    git('push', '-q', 'origin', 'topic');
+    git('checkout', '-q', 'main');
+    await w.review(number, 'bob');
+    await w.merge(number, 'squash');
+    await w.assertHeld(/@bob has a hand in it/);
+  });
+
+  it('of whoever merged it by hand, since nobody else has made that merge', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number } = await w.open('topic', { [file]: text(0.5) });
+    await w.review(number, 'bob');
+    const { git } = w.world.remote;
+    git('fetch', '-q', 'origin');
+    git('-c', 'user.name=Bob', '-c', 'user.email=bob@example.com', 'merge', '-q', '--no-ff', '-m', 'by hand', 'origin/topic');
+    git('commit', '-q', '--amend', '--no-edit', '--author', 'Bob <bob@example.com>');
+    git('push', '-q', 'origin', 'HEAD:main');
+    await w.eventually('seen', w.isPending);
+    w.bench.clock.advance(301_000);
+    await w.eventually('not on trial', () => w.chat().last?.phase === 'rejected' || /@bob has a hand in it/.test(w.waitsFor()));
+  });
+
   it('when the change itself makes its reviewer an approver', async () => {
     w = await aPullRequestWorld(settings(needsApproval));
     const widened = settings(needsApproval).replace('people:\n', 'people:\n  - { name: Mallory, logins: [mallory], roles: [sre] }\n');
@@ -221,6 +259,7 @@ describe('an approval through the API', () => {
     codeHost: w.world.host(),
     store: w.store,
     read: readDocument,
+    accepted: w.bench.controlPlane.reconciler.accepted,
   });
 
   it('of an open pull request leaves a review there, and counts when the same is merged', async () => {
@@ -246,6 +285,20 @@ describe('an approval through the API', () => {
     assert.equal(reviews.at(-1)?.state, 'CHANGES_REQUESTED');
     await w.merge(number);
     await w.assertHeld(/1 approval\(s\) of sre/);
+  });
+
+  it('is refused without the role, and lifts nobody\'s "no" at the code host', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const { number, reviews } = await w.open('topic', { [file]: text(0.5) });
+    const answer = await reviewPullRequest(deps(), { pull_request: number }, 'zoe', 'approved');
+    assert.match(answer.ok ? '' : (answer.error[0]?.message ?? ''), /needs the role sre, which zoe does not have/);
+    assert.deepEqual(reviews, []);
+    assert.ok((await reviewPullRequest(deps(), { pull_request: number, reason: 'too cold' }, 'zoe', 'changes-requested')).ok);
+    const approved = await reviewPullRequest(deps(), { pull_request: number }, 'bob-key', 'approved');
+    assert.deepEqual(
+      [approved.ok && approved.value.review_left, reviews.map(({ state }) => state).join()],
+      [false, 'CHANGES_REQUESTED,COMMENTED'],
+    );
   });
 
   it('is refused of an author, of what is merged, of what is not there, and without a code host', async () => {

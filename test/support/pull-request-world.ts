@@ -34,7 +34,7 @@ export interface PullRequestWorld {
   open(branch: string, files: Readonly<Record<string, string>>, author?: string): Promise<PullRequest>;
   review(number: number, login: string, event?: 'APPROVE' | 'REQUEST_CHANGES' | 'COMMENT'): Promise<void>;
   /** The commit that it made on main. */
-  merge(number: number, method?: MergeMethod): Promise<string>;
+  merge(number: number, method?: MergeMethod, login?: string): Promise<string>;
   chat(): ServiceState;
   /** Waits, while the control plane looks at Git and GitHub. */
   eventually<T>(what: string, check: () => T | null | undefined | false): Promise<T>;
@@ -116,8 +116,8 @@ export async function aPullRequestWorld(
     async review(number, login, event = 'APPROVE') {
       await as(login).pulls.createReview({ ...at, pull_number: number, event, body: 'seen' });
     },
-    async merge(number, method = 'merge') {
-      return (await as('cleo').pulls.merge({ ...at, pull_number: number, merge_method: method })).data.sha;
+    async merge(number, method = 'merge', login = 'cleo') {
+      return (await as(login).pulls.merge({ ...at, pull_number: number, merge_method: method })).data.sha;
     },
     async promote(service = 'chat') {
       await eventually('on trial', () => bench.state(service).active?.phase.name === 'progressing');

@@ -1,11 +1,12 @@
 /** Where pending deployments come from: the pull requests of what they are built on, and the reviews there that count. */
 import type { Instant } from '../../base/time.ts';
 import type { Approval, Deployment, Origin, ServiceState, Trail } from '../../domain/rollout/state.ts';
+import { withoutMergers } from '../../domain/rollout/origin.ts';
 import { loginIdentity, namesOf, personOf, type DirectPushes } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
 import { arrivalOf, mergeAfterMs, pushAfterMs } from '../reconcile/arrival.ts';
 import { identitiesOf, type Identities } from '../reconcile/people.ts';
-import { requesterKey } from '../reconcile/commit-facts.ts';
+import { authorOf, requesterKey } from '../reconcile/commit-facts.ts';
 import { createHeadDigests, mergedContent, type HeadDigests } from './head-digests.ts';
 import { authorsOf, givenHere } from './pull-request.ts';
 import type { CodeHostDeps } from './parts.ts';
@@ -70,7 +71,7 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
   const found = await findOrigin(tracing, state, active);
   if (found === null) return;
   const identities = await identitiesOf(deps.store, active.plan.gates, deps.settings().people);
-  const known = [...namesOf(active.author), ...found.authors.flatMap(namesOf)];
+  const known = [...withoutMergers(active.author, found.mergers), ...found.authors].flatMap(namesOf);
   const isAuthor = (identity: string): boolean => known.some((name) => identities.isSame(name, identity));
   const given = active.approvals.filter(({ review }) => review !== true);
   const withdrawn = given.map(({ approver }) => approver).filter(isAuthor);
@@ -87,8 +88,8 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
     else if (!isKnown) reviews.push({ approver, comment, at, review: true });
   }
   const origin: Origin = found.pull === null ? { kind: 'push', notes } : { kind: 'pull-request', ...found.pull, notes };
-  const { authors, refusal } = found;
-  const event = { type: 'origin-found', deploymentId: active.id, origin, authors, withdrawn, reviews, refusal } as const;
+  const { authors, mergers, refusal } = found;
+  const event = { type: 'origin-found', deploymentId: active.id, origin, authors, mergers, withdrawn, reviews, refusal } as const;
   await deps.engine.dispatch(state.service, event, 'actuator');
 }
 
@@ -142,6 +143,8 @@ async function toldUs(
 interface Found {
   readonly pull: { readonly number: number; readonly url: string } | null;
   readonly authors: readonly string[];
+  /** Who only had the host merge it, and is named by Git for that. */
+  readonly mergers: readonly string[];
   /** The newest word of each reviewer that approves. */
   readonly reviews: readonly (readonly [PullRequest, Review])[];
   readonly notes: readonly string[];
@@ -158,12 +161,20 @@ async function findOrigin(tracing: Tracing, { trail }: ServiceState, active: Dep
   if (built === null || built.refusal !== null) return built;
   const found = await findOwn(tracing, commit, active);
   if (found === null) return null;
-  if (found === 'push') return { ...built, refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null };
+  if (found === 'push') {
+    const pushed = await namedByGit(tracing, commit);
+    return {
+      ...built,
+      authors: [...built.authors, ...pushed],
+      refusal: mode === 'refuse' ? refusalOfPush(tracing.deps, commit, active) : null,
+    };
+  }
   const authors = [...new Set([...built.authors, ...found.authors])];
+  const mergers = [...built.mergers, ...found.mergers];
   // A review of the newest shows only what that changes.
   if (built.notes.length > 0)
-    return { ...found, pull: built.isPush ? null : found.pull, authors, reviews: [], notes: built.notes, isWhole: false };
-  return { ...found, authors };
+    return { ...found, pull: built.isPush ? null : found.pull, authors, mergers, reviews: [], notes: built.notes, isWhole: false };
+  return { ...found, authors, mergers };
 }
 
 interface Built extends Found {
@@ -181,7 +192,7 @@ async function findEarlier(
   const built = { ...nothingFound, refusal: null, isPush: false };
   if (mode === 'allow') return built;
   if (trail.isCut) return { ...built, refusal: 'it is built on more commits than are known, none of which was ever tried: take them back' };
-  const [authors, notes]: [string[], string[]] = [[], []];
+  const [authors, mergers, notes]: [string[], string[], string[]] = [[], [], []];
   let isPush = false;
   for (const { commit } of before) {
     const found = await findOwn(tracing, commit, active);
@@ -189,16 +200,23 @@ async function findEarlier(
     if (found === 'push' && mode === 'refuse') return { ...built, refusal: refusalOfPush(tracing.deps, commit, active) };
     if (found === 'push') {
       isPush = true;
+      authors.push(...(await namedByGit(tracing, commit)));
       notes.push(`${commit.slice(0, 12)}, which this is built on, was pushed, so only approvals of the deployment itself count`);
     } else {
       authors.push(...found.authors);
+      mergers.push(...found.mergers);
       if (!(await isApproved(tracing, active, found)))
         notes.push(
           `#${found.pull?.number ?? 0}, which this is built on, has not been approved, so only approvals of the deployment itself count`,
         );
     }
   }
-  return { ...built, authors, notes, isPush };
+  return { ...built, authors, mergers, notes, isPush };
+}
+
+/** Also those who are named for a merge by hand, which nobody but them has made. */
+async function namedByGit({ deps }: Tracing, commit: string): Promise<readonly string[]> {
+  return (await authorOf(deps, commit, [])).split('; ');
 }
 
 /** Whether enough of those who may have approved an earlier pull request as it was merged. */
@@ -215,12 +233,11 @@ async function isApproved({ deps, rights }: Tracing, { plan }: Deployment, { rev
   return counted.length >= approvals;
 }
 
-const nothingFound: Omit<Found, 'refusal'> = { pull: null, authors: [], reviews: [], notes: [], isWhole: true };
+const nothingFound: Omit<Found, 'refusal'> = { pull: null, authors: [], mergers: [], reviews: [], notes: [], isWhole: true };
 
 function refusalOfPush({ branch }: CodeHostDeps, commit: string, { revision }: Deployment): string {
-  const mend =
-    commit === revision.commit ? 'bring it by a pull request' : 'this is built on it: take it back, and bring it by a pull request';
-  return `${commit.slice(0, 12)} came to ${branch} without a pull request, which settings refuse (versioning.direct_pushes); ${mend}`;
+  const built = commit === revision.commit ? '' : 'this is built on it: ';
+  return `${commit.slice(0, 12)} came to ${branch} without a pull request, which settings refuse (versioning.direct_pushes); ${built}take it back, and bring it by a pull request`;
 }
 
 /** Several services can be of one commit: it is asked about once a pass. */
@@ -235,7 +252,7 @@ function findOwn({ deps, pass }: Tracing, commit: string, active: Deployment): P
 
 async function askAbout(deps: CodeHostDeps, commit: string, ageMs: number): Promise<Found | 'push' | null> {
   const requester = await deps.store.get(requesterKey(commit));
-  if (requester !== null) return { pull: null, authors: [requester], reviews: [], notes: [], refusal: null, isWhole: true };
+  if (requester !== null) return { ...nothingFound, authors: [requester], refusal: null };
   const arrival = await arrivalOf(deps.host, deps.branch, commit, ageMs);
   if (arrival === 'push') return 'push';
   if (typeof arrival === 'string' || arrival[0] === undefined) return null;
@@ -245,11 +262,20 @@ async function askAbout(deps: CodeHostDeps, commit: string, ageMs: number): Prom
   return {
     pull: { number, url },
     authors: about.flatMap(({ authors }) => authors),
+    mergers: await mergersOf(deps, commit),
     reviews: about.flatMap(({ reviews }) => reviews),
     notes: about.flatMap(({ notes }) => notes),
     refusal: null,
     isWhole: true,
   };
+}
+
+/** Whoever merges at the host brings nothing of their own: what is merged must be what was reviewed. */
+async function mergersOf({ repository, host }: CodeHostDeps, commit: string): Promise<readonly string[]> {
+  const merger = await repository.merger(commit);
+  if (merger === null) return [];
+  const { isVerified, isMadeByHost } = await host.verification(commit);
+  return isVerified && isMadeByHost ? [merger] : [];
 }
 
 async function readMerged(

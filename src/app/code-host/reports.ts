@@ -128,7 +128,7 @@ function ended({ service, unreverted }: ServiceState, last: FinishedDeployment, 
     service,
     state: terminal[phase],
     phase,
-    text: `${phase.replace('-', ' ')}: ${reason}`,
+    text: `${phase.replace('-', ' ')}${toMerge(unreverted, id)}: ${reason}`,
     // One that was refused before it began has no deployment that anybody could look at.
     deployment: phase === 'rejected' && !wasActive ? null : { id, plan: '' },
     judgement,
@@ -150,6 +150,12 @@ function underWay(state: ServiceState, active: Deployment): ServiceReport {
     revertCommit: 'revert' in phase && phase.revert.kind === 'committed' ? phase.revert.commit : null,
     revertPullRequest: pullRequestOf(state.unreverted, id),
   };
+}
+
+/** First, since hosts cut a status off. */
+function toMerge(unreverted: Unreverted | null, id: string): string {
+  const pull = unreverted?.deploymentId === id ? unreverted.pullRequest : null;
+  return pull === null ? '' : ` (merge #${pull.number}, which takes it back)`;
 }
 
 function pullRequestOf(unreverted: Unreverted | null, id: string): string | null {

@@ -4,18 +4,22 @@ import { cell } from '../../base/markdown.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
 import { isSamePerson, namesOf, personOf } from '../../domain/safety/gates.ts';
 import { newService } from '../../domain/rollout/state.ts';
+import { resolveRolloutSettings } from '../../domain/settings/resolve.ts';
 import type { DocumentReader } from '../../domain/config/document.ts';
 import type { ApprovalRequest } from '../../generated/types.ts';
 import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
 import { createHeadDigests, type Content } from '../code-host/head-digests.ts';
 import { authorsOf, dropGiven, keepGiven } from '../code-host/pull-request.ts';
+import { settingsFor, type Accepted } from '../reconcile/admission.ts';
 import { identityProblem, type ApprovalDeps } from './approvals.ts';
 
 export interface PullRequestApprovalDeps extends ApprovalDeps {
   readonly codeHost: CodeHost | null;
   readonly store: Store;
   readonly read: DocumentReader;
+  /** Settings in force. */
+  readonly accepted: () => Accepted | null;
 }
 
 export interface Reviewed {
@@ -41,6 +45,10 @@ export async function reviewPullRequest(
   const found = await openOne(deps, host, request.pull_request, caller, verdict);
   if (!found.ok) return found;
   const services = await contentOf(deps, host, found.value);
+  if (services.ok && verdict === 'approved') {
+    const lacking = services.value.flatMap(({ service }) => roleProblem(deps, service, caller) ?? []);
+    if (lacking.length > 0) return refuse(lacking.slice(0, 1));
+  }
   return services.ok ? record(deps, host, { pull: found.value, services: services.value, request, caller, verdict }) : services;
 }
 
@@ -74,6 +82,20 @@ async function openOne(
   return refuse([{ code: 'forbidden', message: `${caller} has a hand in #${number}, and nobody approves a change of their own.` }]);
 }
 
+/** By the settings in force; those that the change comes under are looked at again when it is merged. */
+function roleProblem({ accepted, people }: PullRequestApprovalDeps, service: string, caller: string): Problem | null {
+  const settings = accepted();
+  const resolved =
+    settings === null ? null : resolveRolloutSettings({ ...settingsFor(settings, service), oneOff: undefined, choice: null });
+  if (resolved?.ok !== true) return null;
+  const { roles, approvers } = resolved.value.gates;
+  if (roles.length === 0 || personOf(approvers, personOf(people(), caller)?.name ?? caller) !== null) return null;
+  return {
+    code: 'forbidden',
+    message: `An approver of ${service} needs the role ${roles.join(' or ')}, which ${caller} does not have. Roles are given under \`people\` in actuator.yaml; members of teams review at the code host.`,
+  };
+}
+
 type Found = Content & { readonly service: string };
 
 interface Review {
@@ -99,8 +121,23 @@ async function record(
   }
   const said = verdict === 'approved' ? 'approves this' : 'wants this changed';
   const body = `**${cell(approver)}** ${said}, through Actuator${words === '' ? '.' : `: ${cell(words)}`}`;
-  const left = await host.leaveReview(pull.number, verdict, pull.head, body);
+  const others = await rejectionsBy(store, pull.number, approver, verdict);
+  // Ours is one voice at the host: it must not lift what somebody else has said through us.
+  const event = verdict === 'approved' && others.length > 0 ? 'commented' : verdict;
+  const left = await host.leaveReview(pull.number, event, pull.head, body);
   return ok({ pull_request: pull.number, services: services.map(({ service, digest }) => ({ service, digest })), review_left: left });
+}
+
+const rejectedKey = (number: number): string => `rejected/${number}`;
+
+/** Keeps what somebody says now; the others who have turned the pull request down through us. */
+async function rejectionsBy(store: Store, number: number, approver: string, verdict: Verdict): Promise<readonly string[]> {
+  const saved = await store.get(rejectedKey(number));
+  const others = (saved === null ? [] : (JSON.parse(saved) as string[])).filter((one) => one !== approver);
+  const all = verdict === 'approved' ? others : [...others, approver];
+  if (all.length > 0) await store.put(rejectedKey(number), JSON.stringify(all));
+  else if (saved !== null) await store.remove(rejectedKey(number));
+  return others;
 }
 
 function fieldProblems(request: ApprovalRequest, verdict: Verdict): Problem | null {

@@ -108,7 +108,12 @@ function freezeReason(freezes: readonly (Freeze | null)[], bySettings: string | 
 function originMissing({ plan, origin }: Deployment, hasCodeHost: boolean): readonly string[] {
   const { directPushes, approvals } = plan.gates;
   if (directPushes === 'allow' && approvals === 0) return [];
-  if (hasCodeHost) return origin === null ? ['which pull request brought it is not known yet'] : [];
+  if (hasCodeHost)
+    return origin === null
+      ? [
+          'which pull request brought it is not known yet (a push is told apart after some minutes; `find-issues` says when the code host does not answer)',
+        ]
+      : [];
   if (directPushes === null || directPushes === 'allow') return [];
   return [`settings ${directPushes} direct pushes (versioning.direct_pushes), and no code host is connected that could tell them apart`];
 }

@@ -5,7 +5,7 @@ import { formatDuration, toIso, type Instant } from '../../base/time.ts';
 import type { Judgement } from '../../domain/analysis/look.ts';
 import { checkSafety, type SafetyFinding } from '../../domain/safety/checks.ts';
 import { describeStep } from '../../domain/planning/step.ts';
-import { approvalsNeeded, type Deployment, type ServiceState } from '../../domain/rollout/state.ts';
+import { approvalsNeeded, type Deployment, type ServiceState, type Unreverted } from '../../domain/rollout/state.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -98,7 +98,7 @@ export async function safetyOf(
 export function findIssues(controlPlane: ControlPlane, now: Instant): readonly IssueView[] {
   const { repository, publication, effects, codeHost, settings } = controlPlane.problems();
   const system: readonly IssueView[] = [
-    ...ofSystem('critical', repository, 'see the message; `actuator resync` accepts a branch that was rewritten on purpose'),
+    ...ofSystem('critical', repository, repositoryRemedy(repository)),
     ...ofSystem('warning', publication, 'the audit trail waits here and is published when the remote can be written'),
     ...ofSystem('critical', effects, 'a revert commit or a notification could not be done yet; it is tried again'),
     ...ofSystem('warning', codeHost, 'statuses, reviews and revert pull requests wait until the code host can be used again'),
@@ -135,6 +135,12 @@ export function findIssues(controlPlane: ControlPlane, now: Instant): readonly I
   return [...system, ...frozen, ...gateways, ...services].sort((a, b) => ranks[a.severity] - ranks[b.severity]);
 }
 
+function repositoryRemedy(problem: string | null): string {
+  return problem?.includes('actuator resync') === true
+    ? 'look at what was rewritten or removed; actuator resync --accept takes it as it is'
+    : 'see the message; what is in force stays, and is looked at again by itself';
+}
+
 const ranks = { critical: 0, warning: 1, info: 2 } as const;
 
 function ofSystem(severity: IssueView['severity'], issue: string | null, remedy: string): readonly IssueView[] {
@@ -142,7 +148,7 @@ function ofSystem(severity: IssueView['severity'], issue: string | null, remedy:
 }
 
 function ofService(controlPlane: ControlPlane, state: ServiceState, now: Instant): readonly IssueView[] {
-  const { service, active, held, rejection, orphaned } = state;
+  const { service, active, held, rejection, orphaned, unreverted } = state;
   const issue = (severity: IssueView['severity'], text: string, remedy: string): IssueView => ({
     severity,
     service,
@@ -158,13 +164,20 @@ function ofService(controlPlane: ControlPlane, state: ServiceState, now: Instant
       issue(
         'warning',
         `the branch holds what is not tried: ${rejection.problems.map(formatProblem).join('; ')}`,
-        'mend or revert the commit',
+        remedyOfBranch(controlPlane, unreverted),
       ),
     );
   if (orphaned)
     found.push(issue('info', 'its folder is gone from the branch; it goes on serving', 'put the folder back if that was a mistake'));
   if (active !== null) found.push(...ofDeployment(controlPlane, state, active, now, issue));
   return found;
+}
+
+function remedyOfBranch({ hasCodeHost }: ControlPlane, unreverted: Unreverted | null): string {
+  if (unreverted === null || !hasCodeHost) return 'mend or revert the commit';
+  return unreverted.pullRequest === null
+    ? 'a pull request that takes it back is opened as soon as the code host lets us'
+    : `review and merge ${unreverted.pullRequest.url}`;
 }
 
 /** A pending deployment that waits for longer than this is worth a look. */

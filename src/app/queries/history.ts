@@ -162,7 +162,8 @@ function linesOf(rows: readonly JournalRow[], id: string): readonly LogLine[] {
     }));
 }
 
-function isAbout({ stateAfter }: JournalRow, before: JournalRow | undefined, id: string): boolean {
+function isAbout({ event, stateAfter }: JournalRow, before: JournalRow | undefined, id: string): boolean {
+  if (event.type === 'revert-proposed' && event.deploymentId === id) return true;
   if (stateAfter.active?.id === id || stateAfter.waiting?.deploymentId === id) return true;
   return stateAfter.last?.id === id && before?.stateAfter.last?.finishedAt !== stateAfter.last.finishedAt;
 }

@@ -57,7 +57,7 @@ export function addApprovals(program: Command, context: CliContext): void {
     ),
   ).action(async (flags: Flags) => {
     const waiting = accepted<Waiting>(await (await connect(context, flags)).get(`${base}/approvals`));
-    print(context, flags.outputFormat, waiting.pending, () => renderWaiting(waiting, context.now()));
+    print(context, flags.outputFormat, waiting, () => renderWaiting(waiting, context.now()));
   });
   withApi(
     withOutput(
@@ -143,7 +143,7 @@ function numberOfPull(text: string): number {
 
 function describeReviewed({ pull_request: number, services, review_left: isLeft }: Reviewed, done: string): string {
   const what = services.map(({ service, digest }) => `${service} ${digest.slice(7, 19)}`).join(', ');
-  return `${done} #${number} (${what})${isLeft ? '' : '; it is ours, so the code host has it as a comment'}\n`;
+  return `${done} #${number} (${what})${isLeft ? '' : '; the code host has it as a comment, and may want a review by somebody there before it is merged'}\n`;
 }
 
 function renderWaiting({ pending, pull_requests: pulls, code_host_problem: problem }: Waiting, now: number): string {

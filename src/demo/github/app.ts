@@ -55,7 +55,7 @@ export function appRoute(state: State, app: App, operation: string, login: strin
   if (!isAppRoute) return login === appItself ? refusal(403, 'Resource not accessible by integration') : null;
   if (login !== appItself) return refusal(401, 'A JSON web token could not be decoded');
   const bot = state.users.get(botLogin);
-  const permissions = { contents: 'write', pull_requests: 'write', statuses: 'write', deployments: 'write' };
+  const { permissions } = state;
   if (operation === 'GET /app')
     return {
       status: 200,

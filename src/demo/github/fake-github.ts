@@ -72,6 +72,7 @@ export async function startFakeGithub(bareDirectory: string, owner: string, repo
     pulls: [],
     statuses: [],
     deployments: [],
+    permissions: { contents: 'write', pull_requests: 'write', statuses: 'write', deployments: 'write' },
     rules: { branch: null, approvals: 0, allowsAutoMerge: true, methods: ['merge', 'squash', 'rebase'] },
     verified: new Set(),
     signsForApps: true,

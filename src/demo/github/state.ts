@@ -107,6 +107,8 @@ export interface State {
   readonly pulls: PullRequest[];
   readonly statuses: Status[];
   readonly deployments: Deployment[];
+  /** Of the installed app. */
+  readonly permissions: Record<string, string>;
   rules: Rules;
   /** Commits that its signature check believes. */
   readonly verified: Set<string>;
@@ -156,12 +158,18 @@ function mayWrite(state: State, login: string): boolean {
 
 export type Merged = { readonly sha: string } | { readonly status: 405 | 409; readonly message: string };
 
+function refusalToMerge(state: State, pull: PullRequest, method: MergeMethod): string | null {
+  const { rules } = state;
+  if (pull.state !== 'open') return 'Pull Request is not mergeable';
+  if (!rules.methods.includes(method)) return 'This merge method is not allowed on this repository.';
+  if (pull.base !== rules.branch || approvalsOf(state, pull) >= rules.approvals) return null;
+  return `At least ${rules.approvals} approving review is required by reviewers with write access.`;
+}
+
 export async function mergePull(state: State, pull: PullRequest, method: MergeMethod, by: string): Promise<Merged> {
   await refresh(state, pull);
-  if (pull.state !== 'open') return { status: 405, message: 'Pull Request is not mergeable' };
-  if (!state.rules.methods.includes(method)) return { status: 405, message: 'This merge method is not allowed on this repository.' };
-  if (pull.base === state.rules.branch && approvalsOf(state, pull) < state.rules.approvals)
-    return { status: 405, message: `At least ${state.rules.approvals} approving review is required by reviewers with write access.` };
+  const refusal = refusalToMerge(state, pull, method);
+  if (refusal !== null) return { status: 405, message: refusal };
   const merger = state.users.get(by);
   const author = state.users.get(pull.author);
   const own = method === 'merge' ? merger : author;
@@ -178,6 +186,8 @@ export async function mergePull(state: State, pull: PullRequest, method: MergeMe
   });
   if (done === null) return { status: 405, message: 'Pull Request is not mergeable' };
   Object.assign(pull, { state: 'closed', mergedAt: timestamp(), mergeCommit: done.sha, merged: done.made });
+  // It signs what it makes; the commits of a rebase are somebody else's.
+  if (method !== 'rebase') state.verified.add(done.sha);
   return { sha: done.sha };
 }
 

@@ -42,6 +42,8 @@ export type ServiceEvent =
       readonly origin: Origin;
       /** Who has a hand in it besides those that Git names. */
       readonly authors: readonly string[];
+      /** Whom Git names only because they had the code host merge it. */
+      readonly mergers?: readonly string[];
       /** Approvals given to us that do not count, since their givers have a hand in it. */
       readonly withdrawn: readonly string[];
       /** The reviews that count now; they take the place of those before. */

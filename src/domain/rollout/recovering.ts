@@ -3,7 +3,7 @@ import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type Revision, type ServiceState } from './state.ts';
 import { finish, notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
-import { since } from './undoing.ts';
+import { restoring, since } from './undoing.ts';
 import { blockRevert } from './unreverted.ts';
 
 type Recovering = Extract<Phase, { name: 'recovering' }>;
@@ -74,7 +74,8 @@ function mainSays(revert: RevertProgress, unreverted: ServiceState['unreverted']
   if (revert.kind === 'pending') return '; its revert is still on its way to main';
   if (revert.kind === 'blocked' && unreverted?.pullRequest != null)
     return `; pull request #${unreverted.pullRequest.number} takes it back on main, until then the content stays in quarantine`;
-  if (revert.kind === 'blocked') return `; main could not be reverted (${revert.message}), the content stays in quarantine`;
+  // What the branch said stands with what it holds; a pull request may still come.
+  if (revert.kind === 'blocked') return '; its revert could not be pushed, until main is taken back the content stays in quarantine';
   return revert.kind === 'not-needed' ? '; main had moved on already' : '';
 }
 
@@ -91,8 +92,7 @@ function notRecovered(state: ServiceState, active: Deployment, phase: Recovering
       stable: further,
       previous: null,
       watch: null,
-      // A pull request that is open would bring back what is not well.
-      unreverted: state.unreverted === null ? null : { ...state.unreverted, restore: further, pullRequest: null },
+      unreverted: restoring(state.unreverted, further),
       // What failed must not come back on the fast path.
       quarantine: [entry, ...state.quarantine.filter(({ digest }) => digest !== bad.digest)],
       promoted: since(state.promoted, further.digest),

@@ -1,7 +1,7 @@
 /** Taking back what was promoted already: the revision before it, or another one, becomes stable again. */
 import type { Instant } from '../../base/time.ts';
 import type { Plan } from '../planning/plan.ts';
-import type { Deployment, PromotedRevision, Revision, ServiceState } from './state.ts';
+import type { Deployment, PromotedRevision, Revision, ServiceState, Unreverted } from './state.ts';
 import { nothingOrdered, rollBack, unchanged, type RollbackOrder, type Transition } from './transitions.ts';
 
 /** Of what was promoted, the most recent first: this one and what came before it. All of it when it is not among them. */
@@ -12,6 +12,11 @@ export function since(promoted: readonly PromotedRevision[], digest: string): re
       promoted.findIndex((entry) => entry.digest === digest),
     ),
   );
+}
+
+/** A pull request that is open would bring back what turned out bad since: it is made anew for what is stable now. */
+export function restoring(unreverted: Unreverted | null, restore: Revision): Unreverted | null {
+  return unreverted === null ? null : { ...unreverted, restore, pullRequest: null };
 }
 
 /** Makes room for a way back: what had not started yet starts after it, what is being promoted is what goes back. */
@@ -37,7 +42,8 @@ export function rollBackPromoted(
   const older = withoutBad.find(({ digest }) => digest !== target.digest) ?? null;
   const previous = older === null ? null : { commit: older.commit, digest: older.digest };
   const decided = state.decided.filter(({ armDigest }) => armDigest !== stable.digest);
-  const restored = { ...state, decided, stable: target, previous, promoted: withoutBad, watch: null, held: null };
+  const unreverted = restoring(state.unreverted, target);
+  const restored = { ...state, decided, stable: target, previous, promoted: withoutBad, watch: null, held: null, unreverted };
   return rollBack(restored, { ...deployment, judgement: order.judgement }, order, now);
 }
 

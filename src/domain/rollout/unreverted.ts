@@ -15,7 +15,7 @@ export interface Blocked {
 
 /** The branch still holds the bad content, which quarantine keeps out: that must be taken back, and people are told so until then. */
 export function blockRevert(state: ServiceState, { message, restore, ...blocked }: Blocked, now: Instant): ServiceState {
-  const said = `the branch still holds what ${blocked.deploymentId} tried, and could not be reverted: ${message}; revert it by hand`;
+  const said = `the branch still holds what ${blocked.deploymentId} tried, and could not be reverted: ${message}; a pull request that takes it back is opened where a code host is connected, otherwise take it back by hand`;
   return {
     ...state,
     unreverted: restore === null ? null : { ...blocked, restore, pullRequest: null },

@@ -116,7 +116,7 @@ describe('a rollback', () => {
     bench.take({ type: 'revert-settled', deploymentId: 'deploy-9', outcome: { kind: 'committed', commit: 'r' } });
     bench.take({ type: 'recovery-judged', outcome: 'failed', reason: 'it is bad' });
     bench.take({ type: 'revert-settled', deploymentId: 'deploy-9', outcome: { kind: 'blocked', message: 'protected' } });
-    assert.match(bench.state.rejection?.problems[0]?.message ?? '', /protected; revert it by hand/);
+    assert.match(bench.state.rejection?.problems[0]?.message ?? '', /protected; a pull request that takes it back/);
     bench.take(seen('base', 'deploy-10', aPlan()));
     assert.equal(stableOf(bench), 'good');
     assert.notEqual(bench.state.active?.phase.name, 'promoting');
