@@ -26,7 +26,8 @@ while [ $# -gt 0 ]; do
     *) path="$1"; shift;;
   esac
 done
-echo "$method $path" >> "$COMMENTS/calls"
+[ -z "\${LOCKED:-}" ] || { echo 'gh: Unable to create comment because issue is locked (HTTP 403)' >&2; exit 1; }
+echo "$GH_HOST $method $path" >> "$COMMENTS/calls"
 case "$method" in
   GET) ls "$COMMENTS" | grep -E '^[0-9]+$' || true;;
   POST) cp "$body" "$COMMENTS/101";;
@@ -57,7 +58,12 @@ let environment: Record<string, string>;
 before(() => {
   directory = mkdtempSync(join(tmpdir(), 'actuator-action-'));
   checkout = join(directory, 'checkout');
-  environment = { REPOSITORY: 'acme/prompts', PULL_REQUEST: '7', PLAN: join(directory, 'actuator-plan.md') };
+  environment = {
+    SERVER_URL: 'https://git.acme.example',
+    REPOSITORY: 'acme/prompts',
+    PULL_REQUEST: '7',
+    PLAN: join(directory, 'actuator-plan.md'),
+  };
   cpSync(join(root, 'example-config-repo'), checkout, { recursive: true });
   for (const folder of ['bin', 'comments']) mkdirSync(join(directory, folder));
   writeFileSync(join(directory, 'bin/gh'), gh, { mode: 0o755 });
@@ -95,8 +101,23 @@ describe('the action', () => {
       assert.match(readFileSync(join(directory, 'comments/101'), 'utf8'), new RegExp(`"value":${value}`));
     }
     const calls = readFileSync(join(directory, 'comments/calls'), 'utf8').trim().split('\n');
-    const comments = 'repos/acme/prompts/issues/7/comments';
-    assert.deepEqual(calls, [`GET ${comments}`, `POST ${comments}`, `GET ${comments}`, 'PATCH repos/acme/prompts/issues/comments/101']);
+    const repository = 'repos/acme/prompts/issues';
+    const expected = [
+      `GET ${repository}/7/comments`,
+      `POST ${repository}/7/comments`,
+      `GET ${repository}/7/comments`,
+      `PATCH ${repository}/comments/101`,
+    ];
+    assert.deepEqual(
+      calls,
+      expected.map((call) => `git.acme.example ${call}`),
+    );
+  });
+
+  it('keeps nobody from merging when the comment is refused', () => {
+    const { code, out } = step('Comment', { ...environment, LOCKED: 'yes' });
+    assert.equal(code, 0);
+    assert.match(out, /^::warning::The plan could not be put into a comment/m);
   });
 
   it('marks problems on their lines, and fails', () => {

@@ -75,18 +75,20 @@ export function createReporting(deps: CodeHostDeps): Reporting {
     }
   }
 
-  /** Records that nothing can change any more. */
+  /** Records that nothing can change any more, also those that could not be sent in all that time. */
   async function forget(book: Book): Promise<Book> {
     const before = deps.clock.now() - keptForMs;
-    const old = Object.entries(book.kept).filter(([commit, at]) => at < before && !book.unsent.includes(commit));
+    const old = Object.entries(book.kept).filter(([, at]) => at < before);
     if (old.length === 0) return book;
+    const lost = old.map(([commit]) => commit).filter((commit) => book.unsent.includes(commit));
+    if (lost.length > 0) deps.log.warn({ commits: lost }, 'the code host has not taken the reports of these commits; they get none');
     for (const [commit] of old) {
       for (const number of (await readRecord(deps, commit))?.pulls ?? []) await leaveOut(deps, number, commit);
       await deps.store.remove(recordKey(commit));
     }
     const gone = new Set(old.map(([commit]) => commit));
     const kept = Object.fromEntries(Object.entries(book.kept).filter(([commit]) => !gone.has(commit)));
-    return { ...book, kept };
+    return { ...book, kept, unsent: book.unsent.filter((commit) => !gone.has(commit)) };
   }
 
   return {
