@@ -1907,7 +1907,8 @@ export const schemas: Readonly<Record<string, object>> = {
           statuses: { type: 'boolean', description: 'Commit statuses; true where left out.' },
           aggregate_above: {
             type: 'integer',
-            description: 'A commit that touches more services than this gets one status for the rest of them; 20 where left out.',
+            description:
+              'A commit that touches more services than this gets one status, and no deployments at the host, for the rest of them; 20 where left out.',
             minimum: 1,
             maximum: 1000,
           },

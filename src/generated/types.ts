@@ -2444,7 +2444,7 @@ export interface SectionsCodeHost {
    */
   statuses?: boolean;
   /**
-   * A commit that touches more services than this gets one status for the rest of them; 20 where left out.
+   * A commit that touches more services than this gets one status, and no deployments at the host, for the rest of them; 20 where left out.
    */
   aggregate_above?: number;
   /**

@@ -116,6 +116,8 @@ export interface CodeHost {
   committers(number: number): Promise<Committers>;
   /** Text of a file in any commit that the host has; null: not there, or no file. */
   fileAt(commit: string, path: string): Promise<string | null>;
+  /** Path -> Git's id of every file in it; null: there is no such commit, or there are more than the host tells of. */
+  filesAt(commit: string): Promise<ReadonlyMap<string, string> | null>;
   mayWrite(login: string): Promise<boolean>;
   /** `team`: organisation/team. */
   isMember(team: string, login: string): Promise<boolean>;

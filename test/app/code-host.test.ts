@@ -74,6 +74,10 @@ describe('reports', () => {
       w.statusLog(commit).findLast(({ context }) => context === 'actuator/services')?.description ?? '',
       /^3 services: 3 completed/,
     );
+    assert.deepEqual(
+      w.github.state.deployments.map(({ environment }) => environment),
+      ['a', 'b'],
+    );
   });
 
   it('can be turned off one by one', async () => {

@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { reviewPullRequest, type PullRequestApprovalDeps } from '../../src/app/commands/pull-request-approvals.ts';
 import { openPullRequests } from '../../src/app/queries/attention.ts';
+import { base } from '../support/control-plane-world.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 let w: PullRequestWorld;
@@ -34,6 +35,21 @@ describe('a review approves', () => {
       assert.deepEqual(w.approvers(), ['Bob']);
       assert.doesNotMatch(w.chat().active?.author ?? '', /bob/i);
     });
+
+  it('of very many services, whose files are not asked for one by one', async () => {
+    const many = Array.from({ length: 40 }, (_, index) => [`services/s${index}/config.yaml`, text(0.1)] as const);
+    w = await aPullRequestWorld(settings(needsApproval), Object.fromEntries(many));
+    const { number } = await w.open('topic', { 'models.yaml': base['models.yaml'].replace('.com/v1', '.com/v2') });
+    await w.review(number, 'bob');
+    await w.merge(number, 'squash');
+    const asked = w.world.asked.length;
+    await w.eventually(
+      'all on trial',
+      () => w.bench.controlPlane.engine.states().filter(({ active }) => active?.approvals.length === 1).length === 41,
+    );
+    const reads = w.world.asked.slice(asked).filter((each) => each.startsWith('GET /repos/{owner}/{repo}/contents'));
+    assert.ok(reads.length < 10, String(reads.length));
+  });
 
   it('although its branch is deleted after the merge', async () => {
     w = await aPullRequestWorld(settings(needsApproval));

@@ -4,7 +4,7 @@ import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
 import type { Asking } from './asking.ts';
 import { isStatus } from './failures.ts';
 
-type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'verification'>;
+type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'filesAt' | 'verification'>;
 type PullRequests = Pick<CodeHost, 'pullRequest' | 'openPullRequests' | 'changedFiles' | 'reviews' | 'committers'>;
 
 /** `hostAddress`: of the host's own commits. */
@@ -33,6 +33,13 @@ export function createReading({ at, ask, askFor }: Asking, hostAddress: string):
       const file = found?.data;
       if (file === undefined || Array.isArray(file) || file.type !== 'file' || file.encoding !== 'base64') return null;
       return Buffer.from(file.content, 'base64').toString('utf8');
+    },
+    async filesAt(commit) {
+      const found = await askFor(`files at ${commit.slice(0, 12)}`, (octokit) =>
+        octokit.rest.git.getTree({ ...at, tree_sha: commit, recursive: '1' }),
+      );
+      if (found === null || found.data.truncated) return null;
+      return new Map(found.data.tree.flatMap(({ type, path, sha }) => (type === 'blob' ? [[path, sha] as const] : [])));
     },
     async verification(commit) {
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));

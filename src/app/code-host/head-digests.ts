@@ -5,7 +5,9 @@ import { collapse } from '../../domain/config/collapse.ts';
 import { digestOf } from '../../domain/config/digest.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { LlmConfig } from '../../generated/types.ts';
+import type { ConfigurationRepository } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
+import { blobAt } from '../reconcile/history.ts';
 import { decidedTests } from '../reconcile/decided-tests.ts';
 import type { CodeHostDeps } from './parts.ts';
 
@@ -16,16 +18,48 @@ export interface Content {
 }
 
 export interface HeadDigests {
-  /** What the service's file means at a commit: itself, and the arm that has won the test in it. Empty: nothing that could be served. */
-  of(state: Pick<ServiceState, 'service' | 'decided'>, commit: string): Promise<readonly Content[]>;
+  /**
+   * What the service's file means at a commit: itself, and the arm that has won the test in it. Empty: nothing that could be served.
+   * `near`: a commit of the branch that mostly has the same files; null: none.
+   */
+  of(state: Pick<ServiceState, 'service' | 'decided'>, commit: string, near: string | null): Promise<readonly Content[]>;
+}
+
+/** Of files that are the same in a commit of ours only the names are asked of the host, for all services at once. */
+const knownContents = 20_000;
+const knownTrees = 20;
+
+interface HeadDigestDeps extends Pick<CodeHostDeps, 'host' | 'read' | 'store'> {
+  /** Null: every file is asked of the host. */
+  readonly repository: ConfigurationRepository | null;
 }
 
 /** A commit that was merged by a squash is in no branch of ours, so its files are asked of the host. */
-export function createHeadDigests({ host, read, store }: Pick<CodeHostDeps, 'host' | 'read' | 'store'>): HeadDigests {
-  const known = new LRUMap<string, readonly Content[]>(500);
-  async function compute({ service, decided }: Pick<ServiceState, 'service' | 'decided'>, commit: string): Promise<readonly Content[]> {
+export function createHeadDigests({ host, read, store, repository }: HeadDigestDeps): HeadDigests {
+  const known = new LRUMap<string, readonly Content[]>(knownContents);
+  const trees = new LRUMap<string, Promise<ReadonlyMap<string, string> | null>>(knownTrees);
+
+  function filesOf(commit: string): Promise<ReadonlyMap<string, string> | null> {
+    const found = trees.get(commit) ?? host.filesAt(commit);
+    trees.set(commit, found);
+    found.catch(() => trees.delete(commit));
+    return found;
+  }
+
+  async function textAt(path: string, commit: string, near: string | null): Promise<string | null> {
+    const own = near === null || repository === null ? null : blobAt(await repository.tree(near), path);
+    if (own == null || repository === null || (await filesOf(commit))?.get(path) !== own.oid) return host.fileAt(commit, path);
+    const found = await repository.read(own);
+    return 'text' in found ? found.text : host.fileAt(commit, path);
+  }
+
+  async function compute(
+    { service, decided }: Pick<ServiceState, 'service' | 'decided'>,
+    commit: string,
+    near: string | null,
+  ): Promise<readonly Content[]> {
     const path = `services/${service}/config.yaml`;
-    const [text, models] = await Promise.all([host.fileAt(commit, path), host.fileAt(commit, 'models.yaml')]);
+    const [text, models] = await Promise.all([textAt(path, commit, near), textAt('models.yaml', commit, near)]);
     const config = text === null ? null : read('llm-config', text, path);
     const catalogue = models === null ? null : read('models', models, 'models.yaml');
     if (config?.ok !== true || catalogue?.ok !== true) return [];
@@ -37,9 +71,9 @@ export function createHeadDigests({ host, read, store }: Pick<CodeHostDeps, 'hos
     }));
   }
   return {
-    async of(state, commit) {
+    async of(state, commit, near) {
       const key = `${state.service} ${commit} ${state.decided.length}`;
-      const found = known.get(key) ?? (await compute(state, commit));
+      const found = known.get(key) ?? (await compute(state, commit, near));
       known.set(key, found);
       return found;
     },

@@ -307,7 +307,7 @@ async function refusalOf(
   if (!(await rights.has(plan.gates, reviewer.login)))
     return roles.length === 0 ? 'may not write to the repository' : `has not the role ${roles.join(' or ')}`;
   if (commit === null) return 'has reviewed a commit that is gone';
-  const reviewed = (await digests.of(state, commit)).find(({ digest }) => digest === revision.digest);
+  const reviewed = (await digests.of(state, commit, revision.commit)).find(({ digest }) => digest === revision.digest);
   if (reviewed === undefined) return `has reviewed another content (${commit.slice(0, 12)}) than was merged`;
   const merged = await mergedContent(deps.store, state.service, revision.digest);
   return reviewed.content === merged ? null : `has reviewed another rollout of it (${commit.slice(0, 12)}) than was merged`;

@@ -200,8 +200,9 @@ export function aggregate(reports: readonly ServiceReport[]): CommitStatus {
   };
 }
 
-async function sendDeployments({ host, publicUrl }: CodeHostDeps, commit: string, { services }: CommitRecord): Promise<void> {
-  for (const { service, deployment, phase, text } of services) {
+/** Of very many only the first: hosts take so many writes an hour, and would keep us from everything else. */
+async function sendDeployments({ host, publicUrl, settings }: CodeHostDeps, commit: string, { services }: CommitRecord): Promise<void> {
+  for (const { service, deployment, phase, text } of services.slice(0, settings().codeHost.aggregateAbove)) {
     if (deployment === null) continue;
     const { id, plan } = deployment;
     await host.ensureDeployment(

@@ -166,10 +166,10 @@ async function contentOf(
       },
     ]);
   const names = [...new Set(files.flatMap((path) => /^services\/([^/]+)\/config\.yaml$/.exec(path)?.[1] ?? []))];
-  const digests = createHeadDigests({ host, read: deps.read, store: deps.store });
+  const digests = createHeadDigests({ host, read: deps.read, store: deps.store, repository: null });
   const found = await Promise.all(
     names.map(async (service) => {
-      const all = await digests.of(deps.engine.state(service) ?? newService(service), pull.head);
+      const all = await digests.of(deps.engine.state(service) ?? newService(service), pull.head, null);
       return all.map((content) => ({ service, ...content }));
     }),
   );

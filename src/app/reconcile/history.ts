@@ -89,7 +89,7 @@ export function oidAt(tree: RepositoryTree, path: string): string | null {
   return blobAt(tree, path)?.oid ?? null;
 }
 
-function blobAt(tree: RepositoryTree, path: string): BlobRef | null | undefined {
+export function blobAt(tree: RepositoryTree, path: string): BlobRef | null | undefined {
   if (path === 'actuator.yaml') return tree.settings;
   if (path === 'models.yaml') return tree.catalogue;
   if (path === tree.codeOwners?.path) return tree.codeOwners;

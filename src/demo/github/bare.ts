@@ -30,6 +30,8 @@ export interface Bare {
   /** Paths that differ between where the two parted and the second. */
   changed(base: string, head: string): Promise<readonly string[]>;
   file(commit: string, path: string): Promise<{ readonly oid: string; readonly content: Buffer } | null>;
+  /** All of them; null: there is no such commit. */
+  files(commit: string): Promise<readonly { readonly path: string; readonly mode: string; readonly sha: string }[] | null>;
   /** The new tip of the branch, and what was made on the way; null: it conflicts. */
   merge(order: MergeOrder): Promise<{ readonly sha: string; readonly made: readonly string[] } | null>;
   deleteBranch(branch: string): Promise<boolean>;
@@ -117,6 +119,12 @@ export function openBare(directory: string): Bare {
       const listed = await git(['ls-tree', commit, '--', path]).catch(() => '');
       const oid = /^100\d+ blob ([0-9a-f]{40})\t/.exec(listed)?.[1];
       return oid === undefined ? null : { oid, content: Buffer.from(await git(['cat-file', 'blob', oid])) };
+    },
+    async files(commit) {
+      const listed = await git(['ls-tree', '-r', commit]).catch(() => null);
+      return listed === null
+        ? null
+        : [...listed.matchAll(/^(\d+) blob ([0-9a-f]{40})\t(.*)$/gm)].map(([, mode = '', sha = '', path = '']) => ({ mode, sha, path }));
     },
     async merge({ branch, head, method, message, by }) {
       const place = `${directory}.merging`;

@@ -1,13 +1,17 @@
 /** GitHub's Git database: objects, and branches that are moved to them. */
 import { invalid, ok, refusal, repo, tellPush, text, type Answer, type Call, type Handler } from './call.ts';
-import * as json from './json.ts';
+import * as gitJson from './git-json.ts';
 import type { State } from './state.ts';
 
 export const gitRoutes: Readonly<Record<string, Handler>> = {
+  [`GET ${repo}/git/trees/{tree_sha}`]: async ({ state, path }) => {
+    const files = await state.bare.files(path['tree_sha'] ?? '');
+    return files === null ? refusal(404, 'Not Found') : ok(gitJson.treeJson(state, path['tree_sha'] ?? '', files));
+  },
   [`POST ${repo}/git/trees`]: async ({ state, body }) => {
     const files = (body['tree'] ?? []) as { path: string; mode: string; content: string }[];
     const sha = await state.bare.writeTree(text(body['base_tree']), files);
-    return sha === null ? refusal(404, 'Not Found') : ok(json.treeJson(state, sha, files), 201);
+    return sha === null ? refusal(404, 'Not Found') : ok(gitJson.treeJson(state, sha, files), 201);
   },
   [`POST ${repo}/git/commits`]: async ({ state, login, body }) => {
     const { name, email, type } = state.users.get(login) ?? { name: login, email: '', type: 'User' };
@@ -22,7 +26,7 @@ export const gitRoutes: Readonly<Record<string, Handler>> = {
     // What an app makes in its own name.
     if (type === 'Bot' && body['author'] === undefined && body['committer'] === undefined && state.signsForApps)
       state.verified.add(commit.sha);
-    return ok(json.gitCommitJson(state, commit), 201);
+    return ok(gitJson.gitCommitJson(state, commit), 201);
   },
   [`POST ${repo}/git/refs`]: async ({ state, body, tell }) => {
     const [branch, sha] = [text(body['ref']).replace(/^refs\/heads\//, ''), text(body['sha'])];
@@ -45,5 +49,5 @@ export const gitRoutes: Readonly<Record<string, Handler>> = {
 async function moved(state: State, tell: Call['tell'], branch: string, sha: string, status: number): Promise<Answer> {
   await state.bare.moveBranch(branch, sha);
   tellPush(state, tell, branch, sha);
-  return ok(json.refJson(state, branch, sha), status);
+  return ok(gitJson.refJson(state, branch, sha), status);
 }

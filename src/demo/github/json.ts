@@ -1,5 +1,4 @@
 /** What GitHub's answers look like: every member that its description requires. */
-import type { BareCommit } from './bare.ts';
 import {
   approvalsOf,
   type Comment,
@@ -12,9 +11,9 @@ import {
   type User,
 } from './state.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
-function urls(base: string, names: readonly string[]): Json {
+export function urls(base: string, names: readonly string[]): Json {
   return Object.fromEntries(names.map((name) => [name, base]));
 }
 
@@ -241,78 +240,4 @@ export function deploymentStatusJson(state: State, deployment: Deployment, statu
     created_at: status.at,
     updated_at: status.at,
   };
-}
-
-export function commitJson(state: State, commit: BareCommit): Json {
-  const own = `${repoUrl(state)}/commits/${commit.sha}`;
-  const userOf = (email: string): Json | null => {
-    const user = [...state.users.values()].find((candidate) => candidate.email === email);
-    return user === undefined ? null : userJson(state, user.login);
-  };
-  const isVerified = state.verified.has(commit.sha);
-  return {
-    ...urls(own, ['url', 'html_url', 'comments_url']),
-    sha: commit.sha,
-    node_id: `C_${commit.sha}`,
-    commit: {
-      url: own,
-      author: { name: commit.authorName, email: commit.authorEmail, date: commit.date },
-      committer: { name: commit.committerName, email: commit.committerEmail, date: commit.date },
-      message: commit.message,
-      comment_count: 0,
-      tree: { sha: commit.tree, url: own },
-      verification: { verified: isVerified, reason: isVerified ? 'valid' : 'unsigned', payload: null, signature: null, verified_at: null },
-    },
-    author: userOf(commit.authorEmail),
-    committer: userOf(commit.committerEmail),
-    parents: commit.parents.map((sha) => ({ sha, url: own, html_url: own })),
-  };
-}
-
-export function gitCommitJson(state: State, commit: BareCommit): Json {
-  const own = `${repoUrl(state)}/git/commits/${commit.sha}`;
-  const { author, committer, message, tree, verification } = commitJson(state, commit)['commit'] as Json;
-  const parents = commit.parents.map((sha) => ({ sha, url: own, html_url: own }));
-  return {
-    ...urls(own, ['url', 'html_url']),
-    sha: commit.sha,
-    node_id: `C_${commit.sha}`,
-    author,
-    committer,
-    message,
-    tree,
-    verification,
-    parents,
-  };
-}
-
-export function treeJson(state: State, sha: string, files: readonly { readonly path: string; readonly mode: string }[]): Json {
-  const own = `${repoUrl(state)}/git/trees/${sha}`;
-  return { sha, url: own, truncated: false, tree: files.map(({ path, mode }) => ({ path, mode, type: 'blob', sha, size: 1, url: own })) };
-}
-
-export function refJson(state: State, branch: string, sha: string): Json {
-  const own = `${repoUrl(state)}/git/refs/heads/${branch}`;
-  return { ref: `refs/heads/${branch}`, node_id: `REF_${branch}`, url: own, object: { type: 'commit', sha, url: own } };
-}
-
-export function contentJson(state: State, path: string, { oid, content }: { readonly oid: string; readonly content: Buffer }): Json {
-  const own = `${repoUrl(state)}/contents/${path}`;
-  return {
-    ...urls(own, ['url', 'git_url', 'html_url', 'download_url']),
-    _links: { self: own, git: own, html: own },
-    type: 'file',
-    encoding: 'base64',
-    size: content.length,
-    name: path.split('/').at(-1) ?? path,
-    path,
-    sha: oid,
-    content: content.toString('base64').replace(/.{60}/g, '$&\n'),
-  };
-}
-
-export function changedFileJson(state: State, path: string): Json {
-  const own = `${repoUrl(state)}/contents/${path}`;
-  const counts = { additions: 1, deletions: 1, changes: 2 };
-  return { sha: null, filename: path, status: 'modified', ...counts, ...urls(own, ['blob_url', 'raw_url', 'contents_url']) };
 }

@@ -3,6 +3,7 @@ import type { MergeMethod } from './bare.ts';
 import { invalid, ok, refusal, repo, tellPush, text, type Answer, type Call, type Handler } from './call.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { gitRoutes } from './git-routes.ts';
+import * as gitJson from './git-json.ts';
 import * as json from './json.ts';
 import { findPull, mergePull, newId, pullsOf, refresh, timestamp, type PullRequest, type Review, type State } from './state.ts';
 
@@ -28,7 +29,7 @@ export const routes: Readonly<Record<string, Handler>> = {
       : ok((await pullsOf(state, path['commit_sha'] ?? '')).map((pull) => json.pullJson(state, pull))),
   [`GET ${repo}/commits/{ref}`]: async ({ state, path }) => {
     const commit = await state.bare.commit(path['ref'] ?? '');
-    return commit === null ? invalid('No commit found') : ok(json.commitJson(state, commit));
+    return commit === null ? invalid('No commit found') : ok(gitJson.commitJson(state, commit));
   },
   [`GET ${repo}/commits/{ref}/statuses`]: ({ state, path }) =>
     ok(
@@ -56,7 +57,7 @@ export const routes: Readonly<Record<string, Handler>> = {
   },
   [`GET ${repo}/contents/{path}`]: async ({ state, path, query }) => {
     const file = await state.bare.file(query.get('ref') ?? 'main', path['path'] ?? '');
-    return file === null ? refusal(404, 'Not Found') : ok(json.contentJson(state, path['path'] ?? '', file));
+    return file === null ? refusal(404, 'Not Found') : ok(gitJson.contentJson(state, path['path'] ?? '', file));
   },
   [`GET ${repo}/collaborators/{username}/permission`]: ({ state, path }) => {
     const user = state.users.get(path['username'] ?? '');
@@ -106,10 +107,10 @@ export const routes: Readonly<Record<string, Handler>> = {
   }),
   [`GET ${repo}/pulls/{pull_number}/commits`]: withPull(async ({ state }, pull) => {
     const commits = await Promise.all((await state.bare.between(pull.baseSha, pull.head)).map((sha) => state.bare.commit(sha)));
-    return ok(commits.flatMap((commit) => (commit === null ? [] : [json.commitJson(state, commit)])));
+    return ok(commits.flatMap((commit) => (commit === null ? [] : [gitJson.commitJson(state, commit)])));
   }),
   [`GET ${repo}/pulls/{pull_number}/files`]: withPull(async ({ state }, pull) =>
-    ok((await state.bare.changed(pull.baseSha, pull.head)).map((path) => json.changedFileJson(state, path))),
+    ok((await state.bare.changed(pull.baseSha, pull.head)).map((path) => gitJson.changedFileJson(state, path))),
   ),
   [`GET ${repo}/pulls/{pull_number}/reviews`]: withPull(({ state }, pull) =>
     ok(pull.reviews.map((review) => json.reviewJson(state, pull, review))),

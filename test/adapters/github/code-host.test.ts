@@ -118,6 +118,13 @@ describe('pull requests', () => {
     assert.equal(await host.fileAt(head, 'services/other/config.yaml'), null);
   });
 
+  it('name all files of a commit', async () => {
+    const { head } = await open('topic');
+    const files = await host.filesAt(head);
+    assert.equal(files?.get(file), (await world.github.state.bare.file(head, file))?.oid);
+    assert.equal(await host.filesAt('0'.repeat(40)), null);
+  });
+
   it('say who may write, and who is in a team', async () => {
     world.github.addUser({ login: 'dora', permission: 'read', teams: ['acme/owners'] });
     assert.deepEqual([await host.mayWrite('bob'), await host.mayWrite('dora'), await host.mayWrite('nobody')], [true, false, false]);
