@@ -151,7 +151,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       repository: problemOf([workers.poller]),
       publication: problemOf([workers.publisher]),
       effects: problemOf([workers.effects]),
-      codeHost: problemOf(workers.codeHost),
+      codeHost: problemOf(workers.codeHost) ?? parts.codeHost?.problem() ?? null,
       settings: parts.settings.problems,
     }),
     async stop() {

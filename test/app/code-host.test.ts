@@ -240,6 +240,9 @@ it('what is wrong with our access is told at the start, and not by the first cha
     return Promise.resolve();
   });
   await w.eventually('told', () => /may not write statuses of acme\/prompts/.test(w.bench.controlPlane.problems().codeHost ?? ''));
+  w.github.state.permissions['statuses'] = 'write';
+  w.bench.clock.advance(61_000);
+  await w.eventually('mended', () => w.bench.controlPlane.problems().codeHost === null);
 });
 
 describe('a protected branch', () => {

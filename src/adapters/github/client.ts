@@ -108,7 +108,8 @@ export function createGithubClient(options: GithubOptions): GithubClient {
     },
     permissions() {
       if (options.credentials.kind === 'token') return Promise.resolve(null);
-      return ask(async (client) => (await installationOf(client)).permissions);
+      // A token keeps the permissions that it was made with.
+      return ask(async (client) => (await installationOf(client, true)).permissions);
     },
   };
 }
@@ -118,8 +119,8 @@ interface InstallationToken {
   readonly permissions: Readonly<Record<string, unknown>>;
 }
 
-async function installationOf(octokit: Octokit): Promise<InstallationToken> {
-  return (await octokit.auth({ type: 'installation' })) as InstallationToken;
+async function installationOf(octokit: Octokit, refresh = false): Promise<InstallationToken> {
+  return (await octokit.auth({ type: 'installation', refresh })) as InstallationToken;
 }
 
 /** When a limit ends that we do not wait for; 0: it is none. Going on would get us banned. */

@@ -1,5 +1,5 @@
 /** All that we do at the code host; what fails holds up nothing else, and is tried again. */
-import { StalledError } from '../../base/failures.ts';
+import type { Instant } from '../../base/time.ts';
 import type { CodeHostDeps } from './parts.ts';
 import { createOrigins } from './origins.ts';
 import { createProposals } from './proposals.ts';
@@ -10,30 +10,37 @@ export interface CodeHostWork {
   decide(): Promise<void>;
   /** What people want to read. Hosts take a write a second, so much of it takes its time, and keeps no decision waiting. */
   report(): Promise<void>;
+  /** Permissions that are missing; null: none. */
+  readonly problem: () => string | null;
   /** Somebody says that there is something new. */
   hint(): void;
 }
+
+/** A person gives a permission meanwhile. */
+const askAgainMs = 60_000;
 
 export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
   const origins = createOrigins(deps);
   const proposals = createProposals(deps);
   const reporting = createReporting(deps);
   const hint = { isThere: true };
-  let isKnown = false;
+  let askAt: Instant | null = 0;
+  let lacking: string | null = null;
 
   /** Wrong credentials are told at the start, and not by the first change, which may come days later. */
   async function introduce(): Promise<void> {
-    if (isKnown) return;
+    if (askAt === null || deps.clock.now() < askAt) return;
     const { login, repository, missing } = await deps.host.identify();
     const { statuses, deployments } = deps.settings().codeHost;
     const needed = { contents: true, 'pull-requests': true, statuses, deployments };
-    const lacking = missing.filter((permission) => needed[permission]);
-    if (lacking.length > 0)
-      throw new StalledError(
-        `${login} may not write ${lacking.join(', ')} of ${repository}; docs/github.md lists what each permission is for. After a change of an app its installation must be approved anew.`,
-      );
-    isKnown = true;
-    deps.log.info({ login, repository }, 'works at the code host');
+    const wanted = missing.filter((permission) => needed[permission]);
+    // What can be done without them goes on.
+    lacking =
+      wanted.length === 0
+        ? null
+        : `${login} may not write ${wanted.join(', ')} of ${repository}; docs/github.md lists what each permission is for. After a change of an app its installation must be approved anew.`;
+    askAt = lacking === null ? null : deps.clock.now() + askAgainMs;
+    deps.log.info({ login, repository, lacking }, 'works at the code host');
   }
 
   async function trace(): Promise<void> {
@@ -51,6 +58,7 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
     hint() {
       hint.isThere = true;
     },
+    problem: () => lacking,
     report: () => reporting.report(),
     async decide() {
       let failure: unknown;
