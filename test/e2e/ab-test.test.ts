@@ -69,8 +69,9 @@ before(async () => {
 
 after(async () => {
   clearInterval(people);
-  await load.stop();
+  // First, since what goes on would keep this process alive when the set-up has failed.
   await world.close();
+  await load.stop();
   await rm(world.directory, { recursive: true, force: true });
 });
 

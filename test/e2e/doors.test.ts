@@ -33,8 +33,9 @@ before(async () => {
 });
 
 after(async () => {
-  await load.stop();
+  // First, since what goes on would keep this process alive when the set-up has failed.
   await world.close();
+  await load.stop();
   await rm(world.directory, { recursive: true, force: true });
 });
 

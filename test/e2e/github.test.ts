@@ -41,13 +41,14 @@ people:
     if (problem !== null) problems.push(problem);
   });
   await world.startControlPlane();
-  await until('adopted', async () => (await status(world, service)).stable !== null, 10_000);
+  await until('adopted', async () => (await status(world, service).catch(() => null))?.stable, 10_000);
   load = startLoad({ gateway: world.gatewayUrl, service, plain: 60, streamed: 5, sdk: 5, longestMs: 100_000 });
 });
 
 after(async () => {
-  await load.stop();
+  // First, since what goes on would keep this process alive when the set-up has failed.
   await world.close();
+  await load.stop();
   await rm(world.directory, { recursive: true, force: true });
 });
 

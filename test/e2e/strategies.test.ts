@@ -63,9 +63,10 @@ before(async () => {
 });
 
 after(async () => {
-  await load.stop();
   for (const child of children) child.kill('SIGKILL');
+  // First, since what goes on would keep this process alive when the set-up has failed.
   await world.close();
+  await load.stop();
   await rm(world.directory, { recursive: true, force: true });
 });
 

@@ -26,7 +26,7 @@ before(async () => {
   const file = join(world.directory, 'webhook.secret');
   await writeFile(file, `${secret}\n`);
   await world.startControlPlane({ ACTUATOR_WEBHOOK_SECRET_FILE: file });
-  await until('adopted', async () => (await status(world, service)).stable !== null, 10_000);
+  await until('adopted', async () => (await status(world, service).catch(() => null))?.stable, 10_000);
 });
 
 after(async () => {
