@@ -1,12 +1,13 @@
 /** The code host, when its credentials are given. */
 import { access, constants, stat } from 'node:fs/promises';
-import { createGithubClient, type GithubClient, type GithubCredentials } from '../adapters/github/client.ts';
+import { createGithubClient, type GithubClient } from '../adapters/github/client.ts';
 import { apiUrlOf } from '../adapters/github/addresses.ts';
 import { createSignedPlacing } from '../adapters/github/commits.ts';
 import { createGithubHost } from '../adapters/github/code-host.ts';
 import { repositoryName } from '../adapters/github/delivery.ts';
 import { classifyGithubFailure } from '../adapters/github/failures.ts';
 import { statusBranchName } from '../adapters/git/mirror.ts';
+import type { GithubCredentials } from '../adapters/github/octokit.ts';
 import { messageOf, StalledError } from '../base/failures.ts';
 import type { CodeHost } from '../ports/code-host.ts';
 import type { Log } from '../ports/log.ts';

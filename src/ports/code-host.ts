@@ -40,7 +40,14 @@ export interface Verification {
   readonly reason: string;
 }
 
+export interface PullRequestCommit {
+  readonly id: string;
+  /** Made and signed by it, in the name of whoever was logged in. */
+  readonly isMadeByHost: boolean;
+}
+
 export interface Committers {
+  readonly commits: readonly PullRequestCommit[];
   readonly logins: readonly string[];
   /** `Name <address>`, of commits and of their `Co-authored-by`. */
   readonly names: readonly string[];
@@ -133,8 +140,8 @@ export interface CodeHost {
   ensureComment(number: number, marker: string, body: string): Promise<void>;
   /** The open one of that branch, or a new one. */
   openPullRequest(order: NewPullRequest): Promise<OpenedPullRequest>;
-  /** At once, or by the host itself as soon as the rules of the branch allow it. Null: so it is; otherwise why not. */
-  mergeWhenAllowed(number: number): Promise<string | null>;
+  /** At once, or by the host itself as soon as the rules of the branch allow it; nothing but `commit`. Null: so it is; otherwise why not. */
+  mergeWhenAllowed(number: number, commit: string): Promise<string | null>;
   /** With its branch. */
   closePullRequest(number: number, branch: string): Promise<void>;
   deleteBranch(branch: string): Promise<void>;

@@ -31,8 +31,8 @@ export interface ConfigurationRepository {
   firstParents(from: string, to: string, limit: number): Promise<readonly string[] | null>;
   /** `Name <address>`; of a merge those of all commits that it brings, between semicolons. */
   author(commit: string): Promise<string>;
-  /** Who made the merge commit itself, which may be all that they did; null: it is no merge. */
-  merger(commit: string): Promise<string | null>;
+  /** Who made the merge commit itself, and what it merges; null: it is no merge. */
+  merge(commit: string): Promise<{ readonly author: string; readonly parents: readonly string[] } | null>;
   /** What the commit's signature is worth by the keys of these people. */
   signature(commit: string, signers: readonly Signer[], now: Instant): Promise<Signature>;
   /** The commit message, whole. */
@@ -70,6 +70,10 @@ export interface Proposal {
   /** Null: there is nothing to propose. */
   readonly edit: (text: string | null) => Promise<string | null>;
   readonly message: string;
+  /** That we have put there before; null: none. */
+  readonly known: string | null;
+  /** Told of the commit before anybody else can see it. */
+  readonly announce: (commit: string) => Promise<void>;
 }
 
 export interface EditOrder {
@@ -85,7 +89,7 @@ export interface EditOrder {
 export interface ConfigurationWriter {
   revert(order: RevertOrder): Promise<WriteOutcome>;
   edit(order: EditOrder): Promise<WriteOutcome>;
-  /** Pushes the branch of a pull request to be; one with the same content that is there already is left as it is. */
+  /** Pushes the branch of a pull request to be; ours that is there already with the same content is left as it is. */
   propose(proposal: Proposal): Promise<WriteOutcome>;
 }
 

@@ -82,7 +82,7 @@ export function connectRemote(
       signature: () => Promise.resolve({ state: 'none', signer: null, fingerprint: '', committerEmail: '' }),
       message: (id) => Promise.resolve(remote.commits.get(id)?.message ?? ''),
       author: (id) => Promise.resolve(remote.commits.get(id)?.author ?? ''),
-      merger: () => Promise.resolve(null),
+      merge: () => Promise.resolve(null),
       close: () => Promise.resolve(),
     },
     writer: {

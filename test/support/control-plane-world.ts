@@ -57,7 +57,7 @@ export function aHistory(): ConfigurationRepository & { push(files: Files): void
       return Promise.resolve(ids.slice(ids.indexOf(from) + 1, ids.indexOf(to) + 1));
     },
     author: () => Promise.resolve('Ada'),
-    merger: () => Promise.resolve(null),
+    merge: () => Promise.resolve(null),
     signature: () => Promise.resolve({ state: 'none', signer: null, fingerprint: '', committerEmail: '' }),
     message: () => Promise.resolve('change'),
     close: () => Promise.resolve(),

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createGithubClient, type GithubClient, type GithubOptions } from '../../src/adapters/github/client.ts';
+import { createGithubClient, type GithubClient } from '../../src/adapters/github/client.ts';
 import { createGithubHost } from '../../src/adapters/github/code-host.ts';
+import type { GithubOptions } from '../../src/adapters/github/octokit.ts';
 import { startFakeGithub, type FakeGithub } from '../../src/demo/github/fake-github.ts';
 import type { CodeHost } from '../../src/ports/code-host.ts';
 import { contractProblem } from '../contract/github-contract.ts';

@@ -52,7 +52,7 @@ export function createConfigurationWriter(mirror: Mirror, place: PlaceCommit): C
 
 const toNobody = (): Promise<void> => Promise.resolve();
 
-function propose(mirror: Mirror, place: PlaceCommit, { branch, path, edit, message }: Proposal): Promise<WriteOutcome> {
+function propose(mirror: Mirror, place: PlaceCommit, { branch, path, edit, message, known, announce }: Proposal): Promise<WriteOutcome> {
   return mirror.exclusively(async (): Promise<WriteOutcome> => {
     await mirror.fetch();
     const head = await mirror.tip(mirror.branch);
@@ -60,9 +60,9 @@ function propose(mirror: Mirror, place: PlaceCommit, { branch, path, edit, messa
     const text = head === null ? null : await edit(present);
     if (head === null || text === null || text === present) return { kind: 'not-needed' };
     const there = await mirror.tip(branch);
-    const isThere = there !== null && (await mirror.commit(there)).parents[0] === head;
+    const isThere = there !== null && there === known && (await mirror.commit(there)).parents[0] === head;
     if (isThere && (await readFileAt(mirror, there, path)) === text) return { kind: 'committed', commit: there };
-    const outcome = await place({ branch, expected: there, parent: head, path, text, message, announce: toNobody });
+    const outcome = await place({ branch, expected: there, parent: head, path, text, message, announce });
     if (outcome.kind === 'refused') return { kind: 'blocked', message: outcome.message };
     if (outcome.kind === 'lost-race') throw new TransientError(`${branch} moved under our push`);
     return { kind: 'committed', commit: outcome.commit };

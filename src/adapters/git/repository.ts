@@ -77,7 +77,7 @@ export function createRepository(mirror: Mirror): ConfigurationRepository {
     signature: (commit, signers, now) => signatures.check(commit, signers, now),
     message: async (commit) => (await mirror.commit(commit)).message,
     author: (commit) => authorsOf(mirror, commit),
-    merger: (commit) => mergerOf(mirror, commit),
+    merge: (commit) => mergeOf(mirror, commit),
     close: () => {
       mirror.close();
       return Promise.resolve();
@@ -189,9 +189,9 @@ async function authorsOf(mirror: Mirror, commit: string): Promise<string> {
   return [...authors].join('; ');
 }
 
-async function mergerOf(mirror: Mirror, commit: string): Promise<string | null> {
+async function mergeOf(mirror: Mirror, commit: string): Promise<Awaited<ReturnType<ConfigurationRepository['merge']>>> {
   const { parents, author } = await mirror.commit(commit);
-  return parents.length > 1 ? author : null;
+  return parents.length > 1 ? { author, parents } : null;
 }
 
 /** A squash keeps those who had a hand in it as trailers; ours names who asked for it. Both only add somebody who must not approve. */

@@ -1,34 +1,10 @@
-/** Octokit as we use it: who we are, patience with limits, conditional requests, and an end to every wait. */
-import { createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { createAppAuth } from '@octokit/auth-app';
-import { retry } from '@octokit/plugin-retry';
-import { throttling, type ThrottlingOptions } from '@octokit/plugin-throttling';
+/** Asking GitHub: by present credentials, and not before the time that a limit names. */
 import { RequestError } from '@octokit/request-error';
-import { Octokit } from '@octokit/rest';
-import type { EndpointDefaults, OctokitResponse } from '@octokit/types';
-import { messageOf, StalledError, TransientError } from '../../base/failures.ts';
-import { isObject } from '../../base/json.ts';
-import { LRUMap } from '../../base/lru.ts';
+import type { Octokit } from '@octokit/rest';
+import { StalledError, TransientError } from '../../base/failures.ts';
 import type { Instant } from '../../base/time.ts';
 import { isRateLimit, isStatus } from './failures.ts';
-
-export type GithubCredentials =
-  | { readonly kind: 'token'; readonly file: string }
-  /** `installation`: null: looked up by the repository. */
-  | { readonly kind: 'app'; readonly appId: string; readonly keyFile: string; readonly installation: number | null };
-
-export interface GithubOptions {
-  /** Of the API: `https://api.github.com`, or `https://<host>/api/v3` of an Enterprise server. */
-  readonly baseUrl: string;
-  readonly owner: string;
-  readonly repo: string;
-  readonly credentials: GithubCredentials;
-  /** GitHub asks for a second between writes; a stand-in on loopback does not. */
-  readonly isPaced: boolean;
-  /** For one answer, in milliseconds. */
-  readonly timeoutMs: number;
-}
+import { createConnection, GoneInstallationError, secret, type Connection, type GithubOptions } from './octokit.ts';
 
 export interface GithubClient {
   /** Runs with present credentials; once more with those that the file holds by then when they are refused. */
@@ -39,79 +15,89 @@ export interface GithubClient {
   login(): Promise<string>;
   /** Of the app's installation; null: a token does not tell. */
   permissions(): Promise<Readonly<Record<string, unknown>> | null>;
+  /** The same for what people only read: a limit that it runs into keeps nothing else waiting, unless no request is left at all. */
+  readonly forReports: GithubClient;
 }
 
-const ClientWithPlugins = Octokit.plugin(throttling, retry);
-/** Answers kept for conditional requests, which cost nothing of the rate limit. */
-const answersKept = 5000;
-const longestRateLimitWaitS = 30;
+/** No requests before; 0: now. */
+interface Limits {
+  all: Instant;
+  reports: Instant;
+}
 
 export function createGithubClient(options: GithubOptions): GithubClient {
-  const answers = new LRUMap<string, Answer>(answersKept);
-  let connected: Promise<Octokit> | null = null;
-  let limitedUntil = 0;
+  const connection = createConnection(options);
+  const limits: Limits = { all: 0, reports: 0 };
   let ownLogin: string | null = null;
-
-  function octokit(): Promise<Octokit> {
-    connected ??= connect(options, answers).catch((thrown: unknown) => {
-      connected = null;
-      throw thrown;
-    });
-    return connected;
-  }
-
-  async function ask<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
-    if (Date.now() < limitedUntil)
-      throw new TransientError(`GitHub wants to be asked nothing before ${new Date(limitedUntil).toISOString()} (a rate limit)`);
-    return attempt(work);
-  }
-
-  async function attempt<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
-    try {
-      return await work(await octokit());
-    } catch (thrown) {
-      limitedUntil = Math.max(limitedUntil, limitOf(thrown));
-      if (!isStatus(thrown, 401) && !(thrown instanceof GoneInstallationError)) throw thrown;
-      // Rotated or installed anew meanwhile: the file has the new key, GitHub the new installation.
-      connected = null;
-      return again(work);
-    }
-  }
-
-  async function again<T>(work: (octokit: Octokit) => Promise<T>): Promise<T> {
-    try {
-      return await work(await octokit());
-    } catch (thrown) {
-      if (!(thrown instanceof GoneInstallationError)) throw thrown;
-      throw new StalledError(
-        `The GitHub App is not installed on ${options.owner}/${options.repo} any more; install it there, and leave --github-installation out or change it.`,
-        { cause: thrown },
-      );
-    }
-  }
-
-  return {
-    ask,
-    gitToken() {
-      const { credentials } = options;
-      // Read each time: git's own failures do not come by here.
-      if (credentials.kind === 'token') return secret(credentials.file);
-      // Whatever limit there is, git may go on with the token that we have.
-      return attempt(async (client) => (await installationOf(client)).token);
-    },
-    async login() {
-      ownLogin ??= await ask(async (client) => {
-        if (options.credentials.kind === 'token') return (await client.rest.users.getAuthenticated()).data.login;
-        return `${(await client.rest.apps.getAuthenticated()).data?.slug ?? ''}[bot]`;
-      });
-      return ownLogin;
-    },
-    permissions() {
-      if (options.credentials.kind === 'token') return Promise.resolve(null);
-      // A token keeps the permissions that it was made with.
-      return ask(async (client) => (await installationOf(client, true)).permissions);
-    },
+  const viewOf = (scope: keyof Limits, forReports: () => GithubClient): GithubClient => {
+    const ask: GithubClient['ask'] = (work) => askWithin(options, connection, limits, scope, work);
+    return {
+      ask,
+      gitToken() {
+        const { credentials } = options;
+        // Read each time: git's own failures do not come by here.
+        if (credentials.kind === 'token') return secret(credentials.file);
+        // Whatever limit there is, git may go on with the token that we have.
+        return attempt(options, connection, async (client) => (await installationOf(client)).token);
+      },
+      async login() {
+        ownLogin ??= await ask(async (client) => {
+          if (options.credentials.kind === 'token') return (await client.rest.users.getAuthenticated()).data.login;
+          return `${(await client.rest.apps.getAuthenticated()).data?.slug ?? ''}[bot]`;
+        });
+        return ownLogin;
+      },
+      permissions() {
+        if (options.credentials.kind === 'token') return Promise.resolve(null);
+        // A token keeps the permissions that it was made with.
+        return ask(async (client) => (await installationOf(client, true)).permissions);
+      },
+      get forReports() {
+        return forReports();
+      },
+    };
   };
+  const reports: GithubClient = viewOf('reports', () => reports);
+  return viewOf('all', () => reports);
+}
+
+async function askWithin<T>(
+  options: GithubOptions,
+  connection: Connection,
+  limits: Limits,
+  scope: keyof Limits,
+  work: (octokit: Octokit) => Promise<T>,
+): Promise<T> {
+  const until = Math.max(limits.all, limits[scope]);
+  if (Date.now() < until)
+    throw new TransientError(`GitHub wants to be asked nothing before ${new Date(until).toISOString()} (a rate limit)`);
+  try {
+    return await attempt(options, connection, work);
+  } catch (thrown) {
+    const { at, isOfAll } = limitOf(thrown);
+    const limited = isOfAll ? 'all' : scope;
+    limits[limited] = Math.max(limits[limited], at);
+    throw thrown;
+  }
+}
+
+async function attempt<T>(options: GithubOptions, connection: Connection, work: (octokit: Octokit) => Promise<T>): Promise<T> {
+  try {
+    return await work(await connection.octokit());
+  } catch (thrown) {
+    if (!isStatus(thrown, 401) && !(thrown instanceof GoneInstallationError)) throw thrown;
+  }
+  // Rotated or installed anew meanwhile: the file has the new key, GitHub the new installation.
+  connection.reconnect();
+  try {
+    return await work(await connection.octokit());
+  } catch (thrown) {
+    if (!(thrown instanceof GoneInstallationError)) throw thrown;
+    throw new StalledError(
+      `The GitHub App is not installed on ${options.owner}/${options.repo} any more; install it there, and leave --github-installation out or change it.`,
+      { cause: thrown },
+    );
+  }
 }
 
 interface InstallationToken {
@@ -123,135 +109,12 @@ async function installationOf(octokit: Octokit, refresh = false): Promise<Instal
   return (await octokit.auth({ type: 'installation', refresh })) as InstallationToken;
 }
 
-/** When a limit ends that we do not wait for; 0: it is none. Going on would get us banned. */
-function limitOf(thrown: unknown): Instant {
-  if (!(thrown instanceof RequestError) || (thrown.status !== 403 && thrown.status !== 429) || !isRateLimit(thrown)) return 0;
+/** When a limit ends that we do not wait for; 0: it is none. Going on would get us banned. `isOfAll`: no request of any kind is left. */
+function limitOf(thrown: unknown): { readonly at: Instant; readonly isOfAll: boolean } {
+  if (!(thrown instanceof RequestError) || (thrown.status !== 403 && thrown.status !== 429) || !isRateLimit(thrown))
+    return { at: 0, isOfAll: false };
   const { 'retry-after': after, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset } = thrown.response?.headers ?? {};
-  if (after !== undefined && Number(after) > 0) return Date.now() + Number(after) * 1000;
-  return remaining === '0' && Number(reset) > 0 ? Number(reset) * 1000 : Date.now() + 60_000;
-}
-
-/** A token was asked for, of an installation that is no more; what it was wanted for is not known not to be there. */
-class GoneInstallationError extends Error {
-  override readonly name = 'GoneInstallationError';
-}
-
-async function tellingGoneInstallation(send: Send, request: Sent): Promise<Answered> {
-  try {
-    return await send(request);
-  } catch (thrown) {
-    const isOfToken = thrown instanceof RequestError && thrown.request.url.endsWith('/access_tokens');
-    throw isOfToken && thrown.status === 404 ? new GoneInstallationError(thrown.message, { cause: thrown }) : thrown;
-  }
-}
-
-interface Answer {
-  readonly etag: string;
-  readonly response: OctokitResponse<unknown>;
-}
-
-async function connect(options: GithubOptions, answers: LRUMap<string, Answer>): Promise<Octokit> {
-  const { credentials } = options;
-  if (credentials.kind === 'token') return create(options, { auth: await secret(credentials.file) }, answers);
-  const app = { appId: credentials.appId, privateKey: await privateKey(credentials.keyFile) };
-  const installationId = credentials.installation ?? (await findInstallation(create(options, appAuth(app), answers), options));
-  return create(options, appAuth({ ...app, installationId }), answers);
-}
-
-function appAuth(auth: object): object {
-  return { authStrategy: createAppAuth, auth };
-}
-
-async function secret(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((thrown: unknown) => {
-    throw new StalledError(`GitHub's credentials can't be read: ${messageOf(thrown)}`);
-  });
-  if (text.trim() === '') throw new StalledError(`${file} is empty; it must hold the token, or the private key of the app.`);
-  return text.trim();
-}
-
-async function privateKey(file: string): Promise<string> {
-  const text = await secret(file);
-  try {
-    createPrivateKey(text);
-    return text;
-  } catch (thrown) {
-    throw new StalledError(`${file} holds no private key; it must be the .pem that GitHub made for the app.`, { cause: thrown });
-  }
-}
-
-async function findInstallation(octokit: Octokit, { owner, repo, baseUrl }: GithubOptions): Promise<number> {
-  try {
-    const answer: unknown = (await octokit.rest.apps.getRepoInstallation({ owner, repo })).data;
-    const id = isObject(answer) ? answer['id'] : undefined;
-    if (typeof id === 'number') return id;
-    throw new StalledError(`${baseUrl} does not answer as GitHub's API does; see --github-url.`);
-  } catch (thrown) {
-    if (!isStatus(thrown, 404)) throw thrown;
-    throw new StalledError(`The GitHub App is not installed on ${owner}/${repo}; install it there.`, { cause: thrown });
-  }
-}
-
-function create(options: GithubOptions, auth: object, answers: LRUMap<string, Answer>): Octokit {
-  const mayWait = (retryAfter: number, _options: object, _octokit: object, retryCount: number): boolean =>
-    retryAfter <= longestRateLimitWaitS && retryCount < 2;
-  const octokit = new ClientWithPlugins({
-    ...auth,
-    baseUrl: options.baseUrl,
-    userAgent: 'actuator',
-    request: { fetch: (url: string, init: RequestInit) => fetchInTime(url, init, options.timeoutMs) },
-    throttle: {
-      onRateLimit: mayWait,
-      onSecondaryRateLimit: mayWait,
-      ...(options.isPaced ? {} : { write: unpaced, notifications: unpaced }),
-    },
-    retry: { retries: 2, ...(options.isPaced ? {} : { retryAfterBaseValue: 50 }) },
-    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-  });
-  octokit.hook.before('request', (request) => {
-    // What has been written although the answer was lost must not be written twice: we look before we write again.
-    if (request.method !== 'GET') request.request = { ...request.request, retries: 0 };
-  });
-  octokit.hook.wrap('request', (send, request) => conditionally(answers, send, request));
-  octokit.hook.wrap('request', (send, request) => tellingGoneInstallation(send, request));
-  return octokit;
-}
-
-/** In the place of the groups of the throttling plugin. */
-const unpaced = {
-  key: () => ({ schedule: (_options: object, work: () => Promise<unknown>): Promise<unknown> => work() }),
-} as unknown as NonNullable<ThrottlingOptions['write']>;
-
-type Sent = Required<EndpointDefaults>;
-type Answered = OctokitResponse<unknown>;
-type Send = (request: Sent) => Answered | Promise<Answered>;
-
-/** Nothing new is a good answer: 304 comes as an error, and the answer before it holds on. */
-async function conditionally(answers: LRUMap<string, Answer>, send: Send, request: Sent): Promise<Answered> {
-  if (request.method !== 'GET') return send(request);
-  // By its parameters too: one route stands for many addresses.
-  const { headers: _headers, request: _request, ...identity } = request;
-  const key = JSON.stringify(identity);
-  const known = answers.get(key);
-  // In place: the hooks inside of this one get the request itself, whatever is passed on.
-  if (known !== undefined) request.headers['if-none-match'] = known.etag;
-  try {
-    const response = await send(request);
-    const { etag } = response.headers;
-    if (etag !== undefined) answers.set(key, { etag, response });
-    return response;
-  } catch (thrown) {
-    if (known === undefined || !isStatus(thrown, 304)) throw thrown;
-    return known.response;
-  }
-}
-
-async function fetchInTime(url: string, init: RequestInit, timeoutMs: number): Promise<Response> {
-  try {
-    return await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-  } catch (thrown) {
-    if (thrown instanceof DOMException && thrown.name === 'TimeoutError')
-      throw new TransientError(`no answer from ${new URL(url).host} within ${timeoutMs} ms`, { cause: thrown });
-    throw thrown;
-  }
+  const isOfAll = remaining === '0';
+  if (after !== undefined && Number(after) > 0) return { at: Date.now() + Number(after) * 1000, isOfAll };
+  return { at: isOfAll && Number(reset) > 0 ? Number(reset) * 1000 : Date.now() + 60_000, isOfAll };
 }

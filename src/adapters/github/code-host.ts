@@ -5,7 +5,7 @@ import { createAsking } from './asking.ts';
 import type { GithubClient } from './client.ts';
 import { isStatus } from './failures.ts';
 import { mergeWhenAllowed, openPullRequest } from './pull-requests.ts';
-import { createPullRequests, createReading, createRights, readPullRequest } from './reading.ts';
+import { createPullRequests, createReading, createRights, hostBy, readPullRequest } from './reading.ts';
 import { createComments, createDeployments, createStatuses } from './reporting.ts';
 
 export interface GithubHostOptions {
@@ -18,8 +18,12 @@ export interface GithubHostOptions {
 }
 
 export function createGithubHost(client: GithubClient, options: GithubHostOptions): CodeHost {
-  const asking = createAsking(client, { owner: options.owner, repo: options.repo });
+  const repository = { owner: options.owner, repo: options.repo };
+  const asking = createAsking(client, repository);
+  const reporting = createAsking(client.forReports, repository);
   const { at, ask } = asking;
+
+  const isHost = hostBy(`noreply@${new URL(webHostUrl(options.baseUrl)).hostname}`);
 
   async function deleteBranch(branch: string): Promise<void> {
     await ask(`branch ${branch}`, async (octokit) => {
@@ -38,12 +42,12 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
       const { data } = await ask('the repository', (octokit) => octokit.rest.repos.get({ ...at }));
       return { login: own, repository: data.full_name, missing: missingOf(await client.permissions()) };
     },
-    ...createReading(asking, `noreply@${new URL(webHostUrl(options.baseUrl)).hostname}`),
-    ...createPullRequests(asking, options.branch),
+    ...createReading(asking, isHost),
+    ...createPullRequests(asking, options.branch, isHost),
     ...createRights(asking),
-    ...createStatuses(asking),
-    ...createDeployments(asking),
-    ...createComments(asking),
+    ...createStatuses(reporting),
+    ...createDeployments(reporting),
+    ...createComments(reporting),
     recordUrl: (path) => `${webUrl(options)}/blob/${options.statusBranch}/${path}`,
     async openPullRequest(order) {
       const { opened, refused } = await ask(`pull request of ${order.branch}`, (octokit) =>
@@ -51,7 +55,7 @@ export function createGithubHost(client: GithubClient, options: GithubHostOption
       );
       return { pullRequest: readPullRequest(opened), refused };
     },
-    mergeWhenAllowed: (number) => ask(`merge of #${number}`, (octokit) => mergeWhenAllowed(octokit, at, number)),
+    mergeWhenAllowed: (number, commit) => ask(`merge of #${number}`, (octokit) => mergeWhenAllowed(octokit, at, number, commit)),
     async closePullRequest(number, branch) {
       await ask(`pull request #${number}`, (octokit) => octokit.rest.pulls.update({ ...at, pull_number: number, state: 'closed' }));
       await deleteBranch(branch);

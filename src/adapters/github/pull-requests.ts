@@ -1,9 +1,10 @@
 /** Opening pull requests: once each, with labels and reviewers; and having them merged when GitHub's rules allow it. */
 import { GraphqlResponseError } from '@octokit/graphql';
+import { RequestError } from '@octokit/request-error';
 import type { Octokit } from '@octokit/rest';
 import { oneLine } from '../../base/text.ts';
 import type { NewPullRequest } from '../../ports/code-host.ts';
-import { isStatus } from './failures.ts';
+import { isRateLimit, isStatus } from './failures.ts';
 
 interface Repository {
   readonly owner: string;
@@ -43,24 +44,27 @@ async function requestReviewers(octokit: Octokit, at: Repository, { number, user
 }
 
 /** REST has no operation for it. */
-export const enableAutoMerge = `mutation ($id: ID!, $by: PullRequestMergeMethod!) {
-  enablePullRequestAutoMerge(input: { pullRequestId: $id, mergeMethod: $by }) { pullRequest { number } }
+export const enableAutoMerge = `mutation ($id: ID!, $by: PullRequestMergeMethod!, $head: GitObjectID!) {
+  enablePullRequestAutoMerge(input: { pullRequestId: $id, mergeMethod: $by, expectedHeadOid: $head }) { pullRequest { number } }
 }`;
 
 /** Null: it is merged, or GitHub will do so by itself; otherwise why not. */
-export async function mergeWhenAllowed(octokit: Octokit, at: Repository, number: number): Promise<string | null> {
+export async function mergeWhenAllowed(octokit: Octokit, at: Repository, number: number, commit: string): Promise<string | null> {
   const { data: pull } = await octokit.rest.pulls.get({ ...at, pull_number: number });
-  if (pull.state !== 'open' || pull.auto_merge !== null) return null;
+  if (pull.state !== 'open') return null;
+  // It follows its branch a while after that has moved; and what somebody else has put there is not ours to merge.
+  if (pull.head.sha !== commit) return `GitHub shows ${pull.head.sha.slice(0, 12)} as its head, and not our ${commit.slice(0, 12)}`;
+  if (pull.auto_merge !== null) return null;
   const { data: allowed } = await octokit.rest.repos.get({ ...at });
   const method = allowed.allow_merge_commit !== false ? 'merge' : allowed.allow_squash_merge !== false ? 'squash' : 'rebase';
   try {
-    await octokit.graphql(enableAutoMerge, { id: pull.node_id, by: method.toUpperCase() });
+    await octokit.graphql(enableAutoMerge, { id: pull.node_id, by: method.toUpperCase(), head: commit });
     return null;
   } catch (thrown) {
     if (!(thrown instanceof GraphqlResponseError)) throw thrown;
     // Refused where no rule is left to wait for: then it can be merged as it is.
     if (!/(clean|unstable) status/i.test(thrown.message)) return oneLine(thrown.message, 300);
-    return refusalOf('merge', () => octokit.rest.pulls.merge({ ...at, pull_number: number, sha: pull.head.sha, merge_method: method }));
+    return refusalOf('merge', () => octokit.rest.pulls.merge({ ...at, pull_number: number, sha: commit, merge_method: method }));
   }
 }
 
@@ -70,7 +74,7 @@ async function refusalOf(what: string, work: () => Promise<unknown>): Promise<st
     await work();
     return null;
   } catch (thrown) {
-    if (!isStatus(thrown, 403, 404, 405, 409, 422) || !(thrown instanceof Error)) throw thrown;
+    if (!(thrown instanceof RequestError) || !isStatus(thrown, 403, 404, 405, 409, 422) || isRateLimit(thrown)) throw thrown;
     return `${what}: ${oneLine(thrown.message, 300)}`;
   }
 }

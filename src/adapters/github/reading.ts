@@ -4,11 +4,18 @@ import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
 import type { Asking } from './asking.ts';
 import { isStatus } from './failures.ts';
 
+/** Whether the host itself is the committer; to be believed of verified commits only. */
+export type IsHost = (committer: object | null | undefined, email: string | undefined) => boolean;
+
+/** `address`: of the host's own commits, which nobody else can have verified. */
+export function hostBy(address: string): IsHost {
+  return (committer, email) => loginOf(committer) === webFlow || email === address;
+}
+
 type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'filesAt' | 'verification'>;
 type PullRequests = Pick<CodeHost, 'pullRequest' | 'openPullRequests' | 'changedFiles' | 'reviews' | 'committers'>;
 
-/** `hostAddress`: of the host's own commits. */
-export function createReading({ at, ask, askFor }: Asking, hostAddress: string): Reading {
+export function createReading({ at, ask, askFor }: Asking, isHost: IsHost): Reading {
   return {
     async pullRequestsOf(commit) {
       const list = await ask(`pull requests of ${commit.slice(0, 12)}`, async (octokit) => {
@@ -45,14 +52,12 @@ export function createReading({ at, ask, askFor }: Asking, hostAddress: string):
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
       const { committer, commit: data } = found.data;
       const { verified = false, reason = 'unknown' } = data.verification ?? {};
-      // Nobody else can have that address verified.
-      const isMadeByHost = loginOf(committer) === webFlow || (verified && data.committer?.email === hostAddress);
-      return { isVerified: verified, isMadeByHost, reason };
+      return { isVerified: verified, isMadeByHost: isHost(committer, data.committer?.email), reason };
     },
   };
 }
 
-export function createPullRequests({ at, ask, askFor, login }: Asking, branch: string): PullRequests {
+export function createPullRequests({ at, ask, askFor, login }: Asking, branch: string, isHost: IsHost): PullRequests {
   return {
     async pullRequest(number) {
       const found = await askFor(`pull request #${number}`, (octokit) => octokit.rest.pulls.get({ ...at, pull_number: number }));
@@ -88,6 +93,10 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
       ];
       const names = list.flatMap(({ commit }) => [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)]);
       return {
+        commits: list.map(({ sha, committer, commit }) => ({
+          id: sha,
+          isMadeByHost: commit.verification?.verified === true && isHost(committer, commit.committer?.email),
+        })),
         logins: [...new Set(logins.filter((login): login is string => login !== null && login !== webFlow))],
         names: [...new Set(names.filter((name) => name !== null))],
         isComplete: list.length < mostCommitsTold,

@@ -3,8 +3,10 @@ import { oneLine } from '../../base/text.ts';
 import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationWriter, Proposal } from '../../ports/repository.ts';
+import type { Store } from '../../ports/store.ts';
+import { proposedKey } from './parts.ts';
 
-export interface ChangeRequest extends Proposal {
+export interface ChangeRequest extends Omit<Proposal, 'known' | 'announce'> {
   readonly title: string;
   readonly body: string;
   readonly labels: readonly string[];
@@ -29,17 +31,20 @@ interface RequestDeps {
   readonly writer: ConfigurationWriter;
   readonly host: CodeHost;
   readonly log: Log;
+  readonly store: Pick<Store, 'get' | 'put'>;
 }
 
 /** Done twice, it finds what it has made. */
-export async function requestChange({ writer, host, log }: RequestDeps, order: ChangeRequest): Promise<Requested> {
-  const outcome = await writer.propose(order);
+export async function requestChange({ writer, host, log, store }: RequestDeps, order: ChangeRequest): Promise<Requested> {
+  const key = proposedKey(order.branch);
+  const known = await store.get(key);
+  const outcome = await writer.propose({ ...order, known, announce: (commit) => store.put(key, commit) });
   if (outcome.kind !== 'committed') return outcome;
   const { branch, title, body, labels, reviewers, autoMerge } = order;
   const { pullRequest, refused } = await host.openPullRequest({ branch, title: oneLine(title, 150), body, labels, reviewers });
   const { number, url } = pullRequest;
   if (refused.length > 0) log.warn({ number, url, refused }, 'the code host has refused a part of a pull request');
-  const notMerged = autoMerge ? await host.mergeWhenAllowed(number) : null;
+  const notMerged = autoMerge ? await host.mergeWhenAllowed(number, outcome.commit) : null;
   if (notMerged !== null) log.warn({ number, url, why: notMerged }, 'the code host does not merge a pull request by itself');
   return { kind: 'opened', commit: outcome.commit, pullRequest, notMerged };
 }

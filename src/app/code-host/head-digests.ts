@@ -7,7 +7,7 @@ import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { LlmConfig } from '../../generated/types.ts';
 import type { ConfigurationRepository } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
-import { blobAt } from '../reconcile/history.ts';
+import { blobAt, oidAt } from '../reconcile/history.ts';
 import { decidedTests } from '../reconcile/decided-tests.ts';
 import type { CodeHostDeps } from './parts.ts';
 
@@ -23,6 +23,8 @@ export interface HeadDigests {
    * `near`: a commit of the branch that mostly has the same files; null: none.
    */
   of(state: Pick<ServiceState, 'service' | 'decided'>, commit: string, near: string | null): Promise<readonly Content[]>;
+  /** Whether a reviewed commit has the service as one of ours has it: the same files, or the same meaning. */
+  isSame(state: Pick<ServiceState, 'service' | 'decided'>, reviewed: string, own: string): Promise<boolean>;
 }
 
 /** Of files that are the same in a commit of ours only the names are asked of the host, for all services at once. */
@@ -48,7 +50,8 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
 
   async function textAt(path: string, commit: string, near: string | null): Promise<string | null> {
     const own = near === null || repository === null ? null : blobAt(await repository.tree(near), path);
-    if (own == null || repository === null || (await filesOf(commit))?.get(path) !== own.oid) return host.fileAt(commit, path);
+    const isOwn = commit === near || (own != null && (await filesOf(commit))?.get(path) === own.oid);
+    if (own == null || repository === null || !isOwn) return host.fileAt(commit, path);
     const found = await repository.read(own);
     return 'text' in found ? found.text : host.fileAt(commit, path);
   }
@@ -70,12 +73,27 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
       content: rolloutOf(collapse(meant)),
     }));
   }
+  async function contentsOf(
+    state: Pick<ServiceState, 'service' | 'decided'>,
+    commit: string,
+    near: string | null,
+  ): Promise<readonly Content[]> {
+    const key = `${state.service} ${commit} ${state.decided.length}`;
+    const found = known.get(key) ?? (await compute(state, commit, near));
+    known.set(key, found);
+    return found;
+  }
+
   return {
-    async of(state, commit, near) {
-      const key = `${state.service} ${commit} ${state.decided.length}`;
-      const found = known.get(key) ?? (await compute(state, commit, near));
-      known.set(key, found);
-      return found;
+    of: contentsOf,
+    async isSame(state, reviewed, own) {
+      const tree = repository === null ? null : await repository.tree(own);
+      const files = await filesOf(reviewed);
+      const hasSame = (path: string): boolean => tree !== null && (files?.get(path) ?? null) === oidAt(tree, path);
+      if (['models.yaml', `services/${state.service}/config.yaml`].every(hasSame)) return true;
+      const [one] = await contentsOf(state, reviewed, own);
+      const [other] = await contentsOf(state, own, own);
+      return one !== undefined && one.digest === other?.digest && one.content === other.content;
     },
   };
 }

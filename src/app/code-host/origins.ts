@@ -1,10 +1,11 @@
 /** Where pending deployments come from: the pull requests of what they are built on, and the reviews there that count. */
 import type { Instant } from '../../base/time.ts';
-import type { Approval, Deployment, Origin, ServiceState, Trail } from '../../domain/rollout/state.ts';
+import type { Approval, Deployment, Origin, ServiceState } from '../../domain/rollout/state.ts';
 import { withoutMergers } from '../../domain/rollout/origin.ts';
 import { loginIdentity, namesOf, personOf, type DirectPushes } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
 import { arrivalOf, mergeAfterMs, pushAfterMs } from '../reconcile/arrival.ts';
+import { oidAt } from '../reconcile/history.ts';
 import { identitiesOf, type Identities } from '../reconcile/people.ts';
 import { authorOf, requesterKey } from '../reconcile/commit-facts.ts';
 import { createHeadDigests, mergedContent, type HeadDigests } from './head-digests.ts';
@@ -154,10 +155,10 @@ interface Found {
 }
 
 /** Of the newest commit, when everything that it is built on is known too. Null: not to be seen yet. */
-async function findOrigin(tracing: Tracing, { trail }: ServiceState, active: Deployment): Promise<Found | null> {
+async function findOrigin(tracing: Tracing, state: ServiceState, active: Deployment): Promise<Found | null> {
   const { commit } = active.revision;
   const mode = active.plan.gates.directPushes ?? 'refuse';
-  const built = await findEarlier(tracing, { trail, active, mode });
+  const built = await findEarlier(tracing, state, { active, mode });
   if (built === null || built.refusal !== null) return built;
   const found = await findOwn(tracing, commit, active);
   if (found === null) return null;
@@ -185,12 +186,18 @@ interface Built extends Found {
 /** Of what came before it and was never tried. */
 async function findEarlier(
   tracing: Tracing,
-  { trail, active, mode }: { readonly trail: Trail; readonly active: Deployment; readonly mode: DirectPushes },
+  state: ServiceState,
+  { active, mode }: { readonly active: Deployment; readonly mode: DirectPushes },
 ): Promise<Built | null> {
+  const { trail } = state;
   const index = trail.entries.findIndex((entry) => entry.commit === active.revision.commit);
   const before = index < 0 ? trail.entries : trail.entries.slice(0, index);
   const built = { ...nothingFound, refusal: null, isPush: false };
-  if (mode === 'allow') return built;
+  // Nobody is asked where it comes from; whoever made it has a hand in it all the same.
+  if (mode === 'allow') {
+    const named = await Promise.all(before.map(({ commit }) => namedByGit(tracing, commit)));
+    return { ...built, authors: named.flat() };
+  }
   if (trail.isCut) return { ...built, refusal: 'it is built on more commits than are known, none of which was ever tried: take them back' };
   const [authors, mergers, notes]: [string[], string[], string[]] = [[], [], []];
   let isPush = false;
@@ -205,10 +212,10 @@ async function findEarlier(
     } else {
       authors.push(...found.authors);
       mergers.push(...found.mergers);
-      if (!(await isApproved(tracing, active, found)))
-        notes.push(
-          `#${found.pull?.number ?? 0}, which this is built on, has not been approved, so only approvals of the deployment itself count`,
-        );
+      if (!(await isApproved(tracing, { state, active, commit }, found))) {
+        const what = found.pull === null ? commit.slice(0, 12) : `#${found.pull.number}`;
+        notes.push(`${what}, which this is built on, has not been approved as it is, so only approvals of the deployment itself count`);
+      }
     }
   }
   return { ...built, authors, mergers, notes, isPush };
@@ -219,16 +226,28 @@ async function namedByGit({ deps }: Tracing, commit: string): Promise<readonly s
   return (await authorOf(deps, commit, [])).split('; ');
 }
 
-/** Whether enough of those who may have approved an earlier pull request as it was merged. */
-async function isApproved({ deps, rights }: Tracing, { plan }: Deployment, { reviews, authors, pull }: Found): Promise<boolean> {
+interface Earlier {
+  readonly state: ServiceState;
+  /** The newest, which is built on it. */
+  readonly active: Deployment;
+  readonly commit: string;
+}
+
+/** Whether enough of those who may have approved what an earlier commit brought, as it was merged. */
+async function isApproved(
+  { deps, rights, digests }: Tracing,
+  { state, active: { plan }, commit }: Earlier,
+  { reviews, authors }: Found,
+): Promise<boolean> {
   const { approvals } = plan.gates;
-  if (approvals === 0 || pull === null) return true;
+  if (approvals === 0) return true;
   const { isSame } = await identitiesOf(deps.store, plan.gates, deps.settings().people);
   const counted: string[] = [];
-  for (const [request, { reviewer, commit }] of reviews) {
+  for (const [request, { reviewer, commit: reviewed }] of reviews) {
     const identity = loginIdentity(reviewer.login);
     const isOther = ![...authors.flatMap(namesOf), ...counted].some((name) => isSame(name, identity));
-    if (isOther && commit === request.head && (await rights.has(plan.gates, reviewer.login))) counted.push(identity);
+    if (!isOther || reviewed !== request.head || !(await rights.has(plan.gates, reviewer.login))) continue;
+    if (await digests.isSame(state, request.head, commit)) counted.push(identity);
   }
   return counted.length >= approvals;
 }
@@ -262,7 +281,7 @@ async function askAbout(deps: CodeHostDeps, commit: string, ageMs: number): Prom
   return {
     pull: { number, url },
     authors: about.flatMap(({ authors }) => authors),
-    mergers: await mergersOf(deps, commit),
+    mergers: about.every(({ isComplete }) => isComplete) ? await mergersOf(deps, commit) : [],
     reviews: about.flatMap(({ reviews }) => reviews),
     notes: about.flatMap(({ notes }) => notes),
     refusal: null,
@@ -270,30 +289,36 @@ async function askAbout(deps: CodeHostDeps, commit: string, ageMs: number): Prom
   };
 }
 
-/** Whoever merges at the host brings nothing of their own: what is merged must be what was reviewed. */
+/** Whoever merges at the host brings nothing of their own, where each file is that of one side: hosts have editors for what conflicts. */
 async function mergersOf({ repository, host }: CodeHostDeps, commit: string): Promise<readonly string[]> {
-  const merger = await repository.merger(commit);
-  if (merger === null) return [];
+  const merge = await repository.merge(commit);
+  if (merge === null) return [];
+  const made = await repository.tree(commit);
+  const sides = await Promise.all(merge.parents.map((parent) => repository.tree(parent)));
+  const isOfOneSide = (path: string): boolean => sides.some((side) => oidAt(side, path) === oidAt(made, path));
+  const paths = ['models.yaml', ...[...made.services.keys()].map((service) => `services/${service}/config.yaml`)];
+  if (!paths.every(isOfOneSide)) return [];
   const { isVerified, isMadeByHost } = await host.verification(commit);
-  return isVerified && isMadeByHost ? [merger] : [];
+  return isVerified && isMadeByHost ? [merge.author] : [];
 }
 
 async function readMerged(
   deps: CodeHostDeps,
   pull: PullRequest,
-): Promise<{ readonly authors: readonly string[]; readonly reviews: Found['reviews']; readonly notes: readonly string[] }> {
-  const [reviews, { identities, isComplete }] = await Promise.all([deps.host.reviews(pull.number), authorsOf(deps, pull)]);
-  if (!isComplete)
+): Promise<Pick<Found, 'authors' | 'reviews' | 'notes'> & { readonly isComplete: boolean }> {
+  const [reviews, { identities, problem }] = await Promise.all([deps.host.reviews(pull.number), authorsOf(deps, pull)]);
+  if (problem !== null)
     return {
       authors: identities,
+      isComplete: false,
       reviews: [],
-      notes: [`#${pull.number} has more commits than the code host tells of, so its reviews do not count`],
+      notes: [`#${pull.number} ${problem}, so its reviews do not count`],
     };
   const newest = new Map<string, Review>();
   // A comment takes nothing back.
   for (const review of reviews) if (review.verdict !== 'commented') newest.set(review.reviewer.login, review);
   const approving = [...newest.values()].filter(({ verdict }) => verdict === 'approved');
-  return { authors: identities, reviews: approving.map((review) => [pull, review]), notes: [] };
+  return { authors: identities, isComplete: true, reviews: approving.map((review) => [pull, review]), notes: [] };
 }
 
 /** Why an approving review does not count; null: it does. */

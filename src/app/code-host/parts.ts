@@ -25,6 +25,11 @@ export interface CodeHostDeps {
   readonly publicUrl: string | null;
 }
 
+/** The commit that we have put on a branch of ours: whatever else is there is somebody's. */
+export function proposedKey(branch: string): string {
+  return `proposed/${branch}`;
+}
+
 /** Who asked for a pull request that we opened for them, by its branch: kept before it is opened. */
 export function branchRequesterKey(branch: string): string {
   return `requester/branch/${branch}`;

@@ -20,7 +20,7 @@ interface OpenRevert {
   /** Null: it was about to be opened. */
   readonly pullRequest: PullRequestRef | null;
   /** How often the host was asked to merge it and would not, and when last. */
-  readonly merging?: { readonly tries: number; readonly at: Instant };
+  readonly merging?: { readonly commit: string; readonly tries: number; readonly at: Instant };
 }
 
 const openKey = 'reverts-open';
@@ -83,9 +83,13 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   if (outcome.kind === 'blocked') throw new RefusedError(`no branch for a revert pull request can be pushed: ${outcome.message}`);
   const { number, url } = outcome.pullRequest;
   const pullRequest = { number, url };
-  const merging = outcome.notMerged === null ? {} : { merging: { tries: 1, at: deps.clock.now() } };
+  const merging = outcome.notMerged === null ? {} : { merging: { commit: outcome.commit, tries: 1, at: deps.clock.now() } };
   await keepOpen(deps, { service, deploymentId, branch, pullRequest, ...merging });
-  await deps.engine.dispatch(service, { type: 'revert-proposed', deploymentId, pullRequest }, 'actuator');
+  await deps.engine.dispatch(
+    service,
+    { type: 'revert-proposed', deploymentId, pullRequest, change: { bad: bad.digest, restore: restore.digest } },
+    'actuator',
+  );
 }
 
 /** Once more for another revision to go back to: the same branch, and the same pull request. */
@@ -99,15 +103,21 @@ async function openReverts({ store }: CodeHostDeps): Promise<readonly OpenRevert
   return saved === null ? [] : (JSON.parse(saved) as OpenRevert[]);
 }
 
+function isDue({ tries, at }: NonNullable<OpenRevert['merging']>, now: Instant): boolean {
+  return tries < mostMergeTries && now - at >= mergeEveryMs;
+}
+
 /** What was not merged by itself, although settings want it so. */
 async function mergeOpen(deps: CodeHostDeps): Promise<void> {
+  if (!deps.settings().codeHost.autoMerge) return;
   for (const open of await openReverts(deps)) {
     const { merging, pullRequest } = open;
-    const isDue = merging !== undefined && merging.tries < mostMergeTries && deps.clock.now() - merging.at >= mergeEveryMs;
-    if (!isDue || pullRequest === null || !deps.settings().codeHost.autoMerge) continue;
-    const why = await deps.host.mergeWhenAllowed(pullRequest.number);
+    // Made anew meanwhile, it is merged with its new content.
+    const isMeant = deps.engine.state(open.service)?.unreverted?.pullRequest?.number === pullRequest?.number;
+    if (merging === undefined || pullRequest === null || !isMeant || !isDue(merging, deps.clock.now())) continue;
+    const why = await deps.host.mergeWhenAllowed(pullRequest.number, merging.commit);
     const { merging: _done, ...rest } = open;
-    await keepOpen(deps, why === null ? rest : { ...rest, merging: { tries: merging.tries + 1, at: deps.clock.now() } });
+    await keepOpen(deps, why === null ? rest : { ...rest, merging: { ...merging, tries: merging.tries + 1, at: deps.clock.now() } });
   }
 }
 

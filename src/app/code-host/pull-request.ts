@@ -1,24 +1,37 @@
 /** Who has a hand in a pull request, and who has approved it through us while it was open. */
 import type { Approval } from '../../domain/rollout/state.ts';
 import { loginIdentity } from '../../domain/safety/gates.ts';
-import type { CodeHost, PullRequest } from '../../ports/code-host.ts';
+import type { CodeHost, PullRequest, PullRequestCommit } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
-import { branchRequesterKey } from './parts.ts';
+import { branchRequesterKey, proposedKey } from './parts.ts';
 
 export interface Authors {
   /** Logins, names with addresses, and whoever had us open it. */
   readonly identities: readonly string[];
-  /** False: the host does not tell of all its commits, so that nobody is known to have no hand in it. */
-  readonly isComplete: boolean;
+  /** Why nobody is known to have no hand in it; null: all who have are known. */
+  readonly problem: string | null;
 }
 
 export async function authorsOf(
   { host, store }: { readonly host: CodeHost; readonly store: Pick<Store, 'get'> },
   { number, author, branch }: PullRequest,
 ): Promise<Authors> {
-  const [{ logins, names, isComplete }, requester] = await Promise.all([host.committers(number), store.get(branchRequesterKey(branch))]);
+  const [{ commits, logins, names, isComplete }, requester, own] = await Promise.all([
+    host.committers(number),
+    store.get(branchRequesterKey(branch)),
+    store.get(proposedKey(branch)),
+  ]);
   const identities = [...[author, ...logins].map(loginIdentity), ...names, ...(requester === null ? [] : [requester])];
-  return { identities: [...new Set(identities)], isComplete };
+  return {
+    identities: [...new Set(identities)],
+    problem: isComplete ? foreignProblem(commits, own) : 'has more commits than the code host tells of',
+  };
+}
+
+/** Git's authors can be forged, and on a branch of ours everybody but us would be somebody who wants to hide; a host knows who is logged in. */
+function foreignProblem(commits: readonly PullRequestCommit[], own: string | null): string | null {
+  const foreign = own === null ? [] : commits.filter(({ id, isMadeByHost }) => id !== own && !isMadeByHost);
+  return foreign[0] === undefined ? null : `holds ${foreign[0].id.slice(0, 12)} on a branch of ours, which we have not made`;
 }
 
 const givenKey = (service: string, digest: string): string => `approved/${service}/${digest}`;

@@ -1,4 +1,5 @@
 /** All that we do at the code host; what fails holds up nothing else, and is tried again. */
+import { messageOf } from '../../base/failures.ts';
 import type { Instant } from '../../base/time.ts';
 import type { CodeHostDeps } from './parts.ts';
 import { createOrigins } from './origins.ts';
@@ -30,6 +31,15 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
   /** Wrong credentials are told at the start, and not by the first change, which may come days later. */
   async function introduce(): Promise<void> {
     if (askAt === null || deps.clock.now() < askAt) return;
+    try {
+      await identify();
+    } catch (thrown) {
+      // Whatever else is asked may do.
+      lacking = messageOf(thrown);
+    }
+  }
+
+  async function identify(): Promise<void> {
     const { login, repository, missing } = await deps.host.identify();
     const { statuses, deployments } = deps.settings().codeHost;
     const needed = { contents: true, 'pull-requests': true, statuses, deployments };

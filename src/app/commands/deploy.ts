@@ -31,7 +31,7 @@ export interface DeployDeps {
   readonly writer: ConfigurationWriter;
   /** Null: changes are pushed, or not at all. */
   readonly codeHost: CodeHost | null;
-  readonly store: Pick<Store, 'put' | 'configuration'>;
+  readonly store: Pick<Store, 'get' | 'put' | 'configuration'>;
   readonly read: DocumentReader;
   /** YAML without a schema: a patch may hold nulls, and be less than a configuration. */
   readonly parseYaml: (text: string, file: string) => Result<{ readonly value: unknown }, readonly Problem[]>;
@@ -150,7 +150,7 @@ async function proposeChange(
   // Its author is us, and whoever asked must not approve it.
   await store.put(branchRequesterKey(branch), actor);
   const outcome = await requestChange(
-    { writer, host, log },
+    { writer, host, log, store },
     {
       ...order,
       branch,

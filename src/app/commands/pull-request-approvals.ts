@@ -49,7 +49,21 @@ export async function reviewPullRequest(
     const lacking = services.value.flatMap(({ service }) => roleProblem(deps, service, caller) ?? []);
     if (lacking.length > 0) return refuse(lacking.slice(0, 1));
   }
-  return services.ok ? record(deps, host, { pull: found.value, services: services.value, request, caller, verdict }) : services;
+  if (!services.ok) return services;
+  const review = { pull: found.value, services: services.value, request, caller, verdict };
+  return inTurn(deps.store, () => record(deps, host, review));
+}
+
+const turns = new WeakMap<Store, Promise<unknown>>();
+
+/** What somebody has said is read and written again: one at a time, or one of two would be lost. */
+function inTurn<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  const mine = (turns.get(store) ?? Promise.resolve()).then(work, work);
+  turns.set(
+    store,
+    mine.catch(() => undefined),
+  );
+  return mine;
 }
 
 /** That is open, and that the caller may say something about. */
@@ -70,12 +84,12 @@ async function openOne(
       },
     ]);
   if (verdict !== 'approved') return ok(pull);
-  const { identities, isComplete } = await authorsOf({ host, store }, pull);
-  if (!isComplete)
+  const { identities, problem } = await authorsOf({ host, store }, pull);
+  if (problem !== null)
     return refuse([
       {
         code: 'not-applicable',
-        message: `#${number} has more commits than the code host tells of, so nobody is known to have no hand in it.`,
+        message: `#${number} ${problem}, so nobody is known to have no hand in it.`,
       },
     ]);
   if (!identities.flatMap(namesOf).some((author) => isSamePerson(people(), author, caller))) return ok(pull);

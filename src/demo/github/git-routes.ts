@@ -28,6 +28,11 @@ export const gitRoutes: Readonly<Record<string, Handler>> = {
       state.verified.add(commit.sha);
     return ok(gitJson.gitCommitJson(state, commit), 201);
   },
+  [`GET ${repo}/git/ref/{ref}`]: async ({ state, path }) => {
+    const branch = (path['ref'] ?? '').replace(/^heads\//, '');
+    const tip = await state.bare.tip(branch);
+    return tip === null ? refusal(404, 'Not Found') : ok(gitJson.refJson(state, branch, tip));
+  },
   [`POST ${repo}/git/refs`]: async ({ state, body, tell }) => {
     const [branch, sha] = [text(body['ref']).replace(/^refs\/heads\//, ''), text(body['sha'])];
     if ((await state.bare.tip(branch)) !== null) return refusal(422, 'Reference already exists');

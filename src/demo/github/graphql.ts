@@ -6,6 +6,7 @@ import { approvalsOf, type PullRequest, type State } from './state.ts';
 interface Variables {
   readonly id?: string;
   readonly by?: string;
+  readonly head?: string;
   readonly ids?: readonly string[];
 }
 
@@ -18,15 +19,16 @@ export async function graphql(body: Readonly<Record<string, unknown>>, state: St
     );
   const pull = state.pulls.find(({ id }) => `PR_${id}` === variables.id);
   const method = (variables.by ?? 'MERGE').toLowerCase() as MergeMethod;
-  const refused = pull === undefined ? 'Could not resolve to a node' : refusalToMerge(state, pull, method);
+  const refused = pull === undefined ? 'Could not resolve to a node' : refusalToMerge(state, pull, method, variables.head);
   if (pull === undefined || refused !== null)
     return { status: 200, body: { data: null, errors: [{ type: 'UNPROCESSABLE', message: refused ?? '' }] } };
   pull.autoMerge = method;
   return { status: 200, body: { data: { enablePullRequestAutoMerge: { pullRequest: { number: pull.number } } } } };
 }
 
-function refusalToMerge(state: State, pull: PullRequest, method: MergeMethod): string | null {
+function refusalToMerge(state: State, pull: PullRequest, method: MergeMethod, head: string | undefined): string | null {
   const { rules } = state;
+  if (head !== undefined && head !== pull.head) return 'Head branch is out of date';
   if (!rules.allowsAutoMerge) return 'Auto merge is not allowed for this repository';
   if (pull.state !== 'open') return 'Pull request Pull request is closed';
   if (pull.base !== rules.branch || approvalsOf(state, pull) >= rules.approvals) return 'Pull request Pull request is in clean status';

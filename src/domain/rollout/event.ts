@@ -51,7 +51,13 @@ export type ServiceEvent =
       readonly refusal: string | null;
     }
   /** A pull request takes the place of a revert that could not be pushed. */
-  | { readonly type: 'revert-proposed'; readonly deploymentId: string; readonly pullRequest: PullRequestRef }
+  | {
+      readonly type: 'revert-proposed';
+      readonly deploymentId: string;
+      readonly pullRequest: PullRequestRef;
+      /** Digests of what it is about: the state can have moved on while it was opened. */
+      readonly change?: { readonly bad: string; readonly restore: string };
+    }
   /** All gates are open. `gateways`: who is there, in the order in which a rolling deployment goes over them. */
   | {
       readonly type: 'slot-granted';

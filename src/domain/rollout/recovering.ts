@@ -46,8 +46,10 @@ export function settleFurther(state: ServiceState, event: Extract<ServiceEvent, 
   if (event.outcome.kind !== 'blocked') return unchanged(next);
   const { id: deploymentId, base, revision, phase } = active;
   const { message } = event.outcome;
-  // Where the first revert did not come either, the branch holds what was tried first.
-  const bad = isAskedForBy(revision, state.seen?.digest ?? null) ? revision : (base ?? revision);
+  // Where the first revert did not come either, the branch holds what was tried first; or what neither of them is about.
+  const held = state.seen?.digest ?? null;
+  const bad = [revision, base].find((one) => one !== null && isAskedForBy(one, held));
+  if (bad == null) return unchanged(next);
   return unchanged(blockRevert(next, { deploymentId, bad, restore: state.stable, reason: phase.reason, message }, now));
 }
 

@@ -26,7 +26,10 @@ export function blockRevert(state: ServiceState, { message, restore, ...blocked 
 export function proposed(state: ServiceState, event: Extract<ServiceEvent, { type: 'revert-proposed' }>): Transition {
   const { unreverted, rejection } = state;
   if (unreverted === null || unreverted.deploymentId !== event.deploymentId) return unchanged(state);
-  const { pullRequest } = event;
+  const { pullRequest, change } = event;
+  // That one takes back something else, or to something else: it is made anew.
+  if (change !== undefined && (change.bad !== unreverted.bad.digest || change.restore !== unreverted.restore.digest))
+    return unchanged(state);
   const message = `the branch still holds what ${event.deploymentId} tried; merge ${describePullRequest(pullRequest)}, which takes it back`;
   return unchanged({
     ...state,
@@ -39,6 +42,9 @@ export function proposed(state: ServiceState, event: Extract<ServiceEvent, { typ
 export function settleUnreverted(state: ServiceState, commit: string, digest: string | null): ServiceState {
   const { unreverted } = state;
   if (unreverted === null || isAskedForBy(unreverted.bad, digest)) return state;
+  // What was restored has been taken back since: that must go as well.
+  if (digest !== null && !isAskedForBy(unreverted.restore, digest) && state.quarantine.some((entry) => entry.digest === digest))
+    return { ...state, unreverted: { ...unreverted, bad: { commit, digest }, pullRequest: null } };
   const settled = { ...state, unreverted: null };
   return isAskedForBy(unreverted.restore, digest) ? withRevert(settled, unreverted.deploymentId, commit) : settled;
 }

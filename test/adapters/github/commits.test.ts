@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createConfigurationWriter } from '../../../src/adapters/git/configuration-writer.ts';
 import { createSignedPlacing } from '../../../src/adapters/github/commits.ts';
-import type { GithubCredentials } from '../../../src/adapters/github/client.ts';
+import type { GithubCredentials } from '../../../src/adapters/github/octokit.ts';
 import { StalledError, TransientError } from '../../../src/base/failures.ts';
-import type { ConfigurationWriter, EditOrder, RevertOrder } from '../../../src/ports/repository.ts';
+import type { ConfigurationWriter, EditOrder, Proposal, RevertOrder } from '../../../src/ports/repository.ts';
 import { aGithubWorld, assertContract, type GithubWorld } from '../../support/github-world.ts';
 
 const path = 'services/chat/config.yaml';
@@ -18,7 +18,7 @@ let writer: ConfigurationWriter;
 async function openWriter(credentials?: GithubCredentials): Promise<ConfigurationWriter> {
   const { mirror } = await world.remote.open(`mirror-${Math.random()}.git`);
   await mirror.exclusively(() => mirror.fetch());
-  return createConfigurationWriter(mirror, createSignedPlacing(world.client(credentials === undefined ? {} : { credentials }), at));
+  return createConfigurationWriter(mirror, createSignedPlacing(world.client(credentials === undefined ? {} : { credentials }), at, 1));
 }
 
 function tip(branch = 'main'): Promise<string | null> {
@@ -80,7 +80,50 @@ describe('a commit by GitHub', () => {
     const made = await world.github.state.bare.commit(outcome.commit);
     assert.deepEqual(made?.parents, [theirs]);
     assert.equal((await world.github.state.bare.file(outcome.commit, 'README.md'))?.content.toString(), 'theirs\n');
-    assert.ok(world.asked.includes('PATCH /repos/{owner}/{repo}/git/refs/{ref} 422'));
+  });
+
+  it('is made again after somebody was faster while it was made', async () => {
+    let theirs = '';
+    const outcome = await writer.edit({
+      ...edited('new\n'),
+      announce() {
+        if (theirs === '') theirs = world.remote.commit({ 'README.md': 'theirs\n' }, 'faster');
+        return Promise.resolve();
+      },
+    });
+    assert.ok(outcome.kind === 'committed');
+    assert.deepEqual((await world.github.state.bare.commit(outcome.commit))?.parents, [theirs]);
+  });
+
+  it('brings nothing back that was taken off the branch meanwhile', async () => {
+    const before = (await tip()) ?? '';
+    const secret = world.remote.commit({ 'README.md': 'secret\n' }, 'secret');
+    const late = await openWriter();
+    await world.github.state.bare.moveBranch('main', before);
+    const outcome = await late.revert(revert);
+    assert.ok(outcome.kind === 'committed');
+    assert.equal(await world.github.state.bare.isAncestor(secret, outcome.commit), false);
+  });
+
+  for (const message of ['Reference cannot be updated', 'Object does not exist'])
+    it(`is tried again after a hiccup: ${message}`, async () => {
+      world.github.fail({ of: 'PATCH', status: 422, message, times: 2 });
+      assert.equal((await writer.revert(revert)).kind, 'committed');
+    });
+
+  it('is blocked by what looks like a hiccup and does not end', async () => {
+    world.github.fail({ of: 'PATCH', status: 422, message: 'Reference cannot be updated' });
+    assert.deepEqual(await writer.revert(revert), {
+      kind: 'blocked',
+      message: 'Reference cannot be updated - https://docs.github.com/rest',
+    });
+  });
+
+  it('is blocked, and no stalled work, where we are not authorized to push', async () => {
+    world.github.fail({ of: 'PATCH', status: 403, message: "You're not authorized to push to this branch." });
+    assert.equal((await writer.revert(revert)).kind, 'blocked');
+    world.github.fail({ of: 'PATCH', status: 403, message: 'Resource not accessible by integration' });
+    await assert.rejects(writer.revert(revert), StalledError);
   });
 
   it('is not needed when who was faster took it back', async () => {
@@ -105,21 +148,39 @@ describe('a commit by GitHub', () => {
 });
 
 describe('a branch for a pull request', () => {
-  const proposal = { branch: 'actuator/revert/d-1', path, edit: () => Promise.resolve('good\n'), message: 'take back\n' };
+  let known: string | null = null;
+  const proposal = (): Proposal => ({
+    branch: 'actuator/revert/d-1',
+    path,
+    edit: () => Promise.resolve('good\n'),
+    message: 'take back\n',
+    known,
+    announce(commit) {
+      known = commit;
+      return Promise.resolve();
+    },
+  });
 
   it('is made once, and made anew on a branch that moved on', async () => {
     await world.github.protect({ branch: 'main', approvals: 1 });
-    const first = await writer.propose(proposal);
+    const first = await writer.propose(proposal());
     assert.ok(first.kind === 'committed');
-    assert.deepEqual([await tip(proposal.branch), await isVerified(first.commit)], [first.commit, true]);
-    assert.deepEqual(await writer.propose(proposal), first);
+    assert.deepEqual([await tip(proposal().branch), await isVerified(first.commit)], [first.commit, true]);
+    assert.deepEqual(await writer.propose(proposal()), first);
 
     await world.github.protect({ branch: null });
     const theirs = world.remote.commit({ 'README.md': 'moved on\n' }, 'meanwhile');
-    const second = await writer.propose(proposal);
+    const second = await writer.propose(proposal());
     assert.ok(second.kind === 'committed');
     assert.deepEqual((await world.github.state.bare.commit(second.commit))?.parents, [theirs]);
-    assert.equal(await tip(proposal.branch), second.commit);
+    assert.equal(await tip(proposal().branch), second.commit);
+  });
+
+  it('is made anew over what somebody else has put there, whatever it holds', async () => {
+    world.branch(proposal().branch, { [path]: 'good\n', 'services/pay/config.yaml': 'evil\n' }, 'mallory');
+    const outcome = await writer.propose(proposal());
+    assert.ok(outcome.kind === 'committed');
+    assert.deepEqual(await world.github.state.bare.changed((await tip()) ?? '', outcome.commit), [path]);
   });
 });
 

@@ -1,7 +1,8 @@
 /** What the reducer makes of origins, reviews, and reverts that the branch refuses. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Approval, PullRequestRef, Unreverted } from '../../../src/domain/rollout/state.ts';
+import { settleFurther } from '../../../src/domain/rollout/recovering.ts';
+import type { Approval, Deployment, PullRequestRef, Unreverted } from '../../../src/domain/rollout/state.ts';
 import type { ServiceEvent } from '../../../src/domain/rollout/event.ts';
 import { aCanary, aPlan, aRecovery, aService, granted, judged, ordered, rollbackOrder, seen, type Bench } from '../../builders/service.ts';
 
@@ -157,6 +158,43 @@ describe('a revert that the branch refuses', () => {
     assert.deepEqual([standing(bench)?.bad.digest, standing(bench)?.restore.digest, standing(bench)?.pullRequest], ['worse', 'good', null]);
     bench.take(settled('deploy-2'));
     assert.deepEqual([standing(bench)?.bad.digest, standing(bench)?.restore.digest], ['worse', 'good']);
+  });
+
+  it('is not named by a pull request that is about something else by now', () => {
+    const bench = refused();
+    const stale = {
+      type: 'revert-proposed',
+      deploymentId: 'deploy-1',
+      pullRequest: pull,
+      change: { bad: 'new', restore: 'older' },
+    } as const;
+    assert.equal(standing(bench.take(stale))?.pullRequest, null);
+    assert.equal(standing(bench.take({ ...stale, change: { bad: 'new', restore: 'good' } }))?.pullRequest?.number, 7);
+  });
+
+  it('is about what its old pull request has brought, where that was rolled back meanwhile', () => {
+    const bench = refused();
+    const entry = { digest: 'older', deploymentId: 'deploy-0', reason: 'bad as well', at: 0 };
+    bench.state = { ...bench.state, quarantine: [entry, ...bench.state.quarantine] };
+    bench.take({ type: 'revert-proposed', deploymentId: 'deploy-1', pullRequest: pull }).take(seen('older', 'd2'));
+    assert.deepEqual([standing(bench)?.bad.digest, standing(bench)?.restore.digest, standing(bench)?.pullRequest], ['older', 'good', null]);
+  });
+
+  it('stays what it is when the branch also refuses the revert of something that it does not hold', () => {
+    const { state } = refused();
+    const revision = { commit: 'c', digest: 'promoted' };
+    const recovering = {
+      name: 'recovering',
+      reason: 'x',
+      detectedBy: 'operator',
+      revert: { kind: 'pending' },
+      since: 0,
+      round: 2,
+    } as const;
+    const base = { commit: 'b', digest: 'before' };
+    const active = { ...aCanary().state.active, id: 'deploy-7', revision, base, phase: recovering } as Deployment;
+    const [next] = settleFurther({ ...state, active }, { type: 'revert-settled', deploymentId: 'deploy-7', outcome: blocked }, 1);
+    assert.deepEqual(next.unreverted, state.unreverted);
   });
 
   it('is forgotten with an order to go elsewhere that the branch follows', () => {
