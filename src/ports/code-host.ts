@@ -42,8 +42,8 @@ export interface Verification {
 
 export interface PullRequestCommit {
   readonly id: string;
-  /** Made and signed by it, in the name of whoever was logged in. */
-  readonly isMadeByHost: boolean;
+  /** Made and signed by it for a person who had it merge another branch in. */
+  readonly isHostMerge: boolean;
 }
 
 export interface Committers {

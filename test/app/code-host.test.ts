@@ -114,6 +114,7 @@ describe('while GitHub is away', () => {
     assert.deepEqual(states(commit), []);
     w.github.fail(null);
     await w.eventually('caught up', () => w.statuses(commit)['actuator/chat'] === 'success');
+    w.bench.clock.advance(2001);
     await w.eventually('well again', () => w.bench.controlPlane.problems().codeHost === null);
     // What was being said when GitHub came back may have been older.
     assert.deepEqual([[...new Set(states(commit))], w.github.state.deployments.length], [states(commit), 1]);

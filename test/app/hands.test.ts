@@ -20,12 +20,12 @@ async function approveAs(key: string): Promise<string> {
 }
 
 /** As a host makes it for somebody who has resolved a conflict there: signed, and with whatever content they chose. */
-async function mergedAtHost(pull: PullRequest, content: string, by: string): Promise<string> {
+async function mergedAtHost(pull: PullRequest, content: string, by: string, head = pull.head): Promise<string> {
   const { bare, verified } = w.github.state;
   const main = (await bare.tip('main')) ?? '';
   const tree = (await bare.writeTree(main, [{ path: file, mode: '100644', content }])) ?? '';
   const author = { name: by, email: `${by}@example.com` };
-  const sha = (await bare.writeCommit({ tree, parents: [main, pull.head], message: 'resolve', author })) ?? '';
+  const sha = (await bare.writeCommit({ tree, parents: [main, head], message: 'resolve', author })) ?? '';
   verified.add(sha);
   Object.assign(pull, { state: 'closed', mergedAt: new Date().toISOString(), mergeCommit: sha, merged: [sha] });
   await bare.moveBranch('main', sha);
@@ -42,8 +42,14 @@ describe('has a hand in it', () => {
     await w.eventually('seen', w.isPending);
     const { number } = await w.open('more', { [file]: text(0.6) }, 'cleo');
     await w.review(number, 'bob');
-    await w.merge(number, 'merge', 'bob');
-    await w.assertHeld(/@bob has a hand in it/);
+    const commit = await w.merge(number, 'merge', 'bob');
+    await w.eventually('seen', () => w.chat().active?.revision.commit === commit);
+    w.bench.clock.advance(61_000);
+    await w.eventually('held', () => w.chat().active?.origin && w.isPending());
+    assert.deepEqual(
+      [w.approvers(), await approveAs('bob-key')],
+      [[], 'bob-key has made this change, and nobody approves a change of their own.'],
+    );
   });
 
   it('who made an earlier pull request that is not tried yet, also when they merge the next one', async () => {
@@ -54,7 +60,11 @@ describe('has a hand in it', () => {
     const { number } = await w.open('more', { [file]: text(0.6) }, 'cleo');
     await w.review(number, 'bob');
     await w.merge(number, 'merge', 'bob');
-    await w.assertHeld(/@bob has a hand in it/);
+    await w.eventually('held', () => w.chat().active?.revision.commit === w.github.state.pulls[1]?.mergeCommit && w.chat().active?.origin);
+    assert.deepEqual(
+      [w.approvers(), await approveAs('bob-key')],
+      [[], 'bob-key has made this change, and nobody approves a change of their own.'],
+    );
   });
 
   it('who put something of their own into a merge that the host has made and signed', async () => {
@@ -65,16 +75,68 @@ describe('has a hand in it', () => {
     assert.match(await approveAs('bob-key'), /nobody approves a change of their own/);
   });
 
-  it('who pushed to a pull request of ours, whatever name they gave themselves', async () => {
+  it('who had the host merge more than the pull request', async () => {
     w = await aPullRequestWorld(settings(needsApproval));
-    const branch = 'actuator/deploy/chat-abc';
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    const { bare } = w.github.state;
+    const tree = (await bare.writeTree(pull.head, [{ path: file, mode: '100644', content: text(0.9) }])) ?? '';
+    const author = { name: 'bob', email: 'bob@example.com' };
+    const head = (await bare.writeCommit({ tree, parents: [pull.head], message: 'mine', author })) ?? '';
+    await mergedAtHost(pull, text(0.9), 'bob', head);
+    await w.eventually('origin', () => w.chat().active?.origin);
+    assert.match(await approveAs('bob-key'), /nobody approves a change of their own/);
+  });
+});
+
+describe('on a branch of ours', () => {
+  const branch = 'actuator/deploy/chat-abc';
+
+  async function ours(): Promise<PullRequest> {
     const pull = await w.open(branch, { [file]: text(0.4) }, 'actuator');
     Object.assign(pull, { author: 'actuator[bot]' });
     await w.store.put(proposedKey(branch), pull.head);
+    return pull;
+  }
+
+  it('nobody approves what somebody has pushed, whatever name they gave themselves', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await ours();
     w.world.branch(branch, { [file]: text(0.9) }, 'actuator');
     await w.review(pull.number, 'bob');
     await w.merge(pull.number, 'squash', 'bob');
-    await w.assertHeld(/on a branch of ours, which we have not made, so its reviews do not count/);
+    await w.assertHeld(/on a branch of ours, which we have not made, so nobody is known to have no hand in it/);
+    assert.match(await approveAs('bob-key'), /nobody is known to have no hand in it; bring it by a new pull request/);
+  });
+
+  it('nor what another app has put there, which the host has signed', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await ours();
+    const author = { name: 'github-actions[bot]', email: 'actions@example.com' };
+    w.github.addUser({ login: author.name, type: 'Bot', email: author.email });
+    const { bare, verified } = w.github.state;
+    const tree = (await bare.writeTree(pull.head, [{ path: file, mode: '100644', content: text(0.9) }])) ?? '';
+    const sha = (await bare.writeCommit({ tree, parents: [pull.head], message: 'x', author })) ?? '';
+    verified.add(sha);
+    await bare.moveBranch(branch, sha);
+    await w.review(pull.number, 'bob');
+    await w.merge(pull.number, 'squash');
+    await w.assertHeld(/nobody is known to have no hand in it/);
+  });
+
+  it("somebody else's review counts when GitHub has merged main into it", async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await ours();
+    w.world.remote.commit({ 'README.md': 'moved on\n' }, 'meanwhile');
+    const { bare, verified } = w.github.state;
+    const main = (await bare.tip('main')) ?? '';
+    const tree = (await bare.writeTree(main, [{ path: file, mode: '100644', content: text(0.4) }])) ?? '';
+    const author = { name: 'cleo', email: 'cleo@example.com' };
+    const sha = (await bare.writeCommit({ tree, parents: [pull.head, main], message: 'Update branch', author })) ?? '';
+    verified.add(sha);
+    await bare.moveBranch(branch, sha);
+    await w.review(pull.number, 'bob');
+    await w.merge(pull.number, 'squash');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
   });
 });
 
@@ -86,6 +148,30 @@ describe('what is not approved yet holds up what is merged over it', () => {
     await mergedAtHost(pull, text(0.9), 'mallory');
     await w.assertHeld(/@bob has reviewed another content/);
     const second = await w.open('second', { [file]: `# said better\n${text(0.91)}` }, 'cleo');
+    await w.review(second.number, 'bob');
+    await w.merge(second.number);
+    await w.assertHeld(/#1, which this is built on, has not been approved as it is/);
+  });
+
+  it('also where pushes are allowed', async () => {
+    w = await aPullRequestWorld(allowing);
+    const first = await w.open('first', { [file]: text(0.9) }, 'cleo');
+    await w.merge(first.number);
+    await w.eventually('waits', w.isPending);
+    const second = await w.open('second', { [file]: text(0.91) }, 'ada');
+    await w.review(second.number, 'bob');
+    await w.merge(second.number);
+    await w.assertHeld(/#1, which this is built on, has not been approved as it is/);
+  });
+
+  it('when only a bot that settings do not name has approved it', async () => {
+    w = await aPullRequestWorld(settings('versioning: { require_approver: true }\n'));
+    w.github.addUser({ login: 'some[bot]', type: 'Bot' });
+    const first = await w.open('first', { [file]: text(0.9) }, 'cleo');
+    await w.review(first.number, 'some[bot]');
+    await w.merge(first.number);
+    await w.assertHeld(/bot that settings do not name/);
+    const second = await w.open('second', { [file]: text(0.91) }, 'cleo');
     await w.review(second.number, 'bob');
     await w.merge(second.number);
     await w.assertHeld(/#1, which this is built on, has not been approved as it is/);
@@ -103,6 +189,21 @@ describe('what is not approved yet holds up what is merged over it', () => {
     await w.review(second.number, 'bob');
     await w.merge(second.number);
     await w.assertHeld(/which this is built on, has not been approved as it is/);
+  });
+
+  it('and not the earlier commits of the same pull request, which a rebase brings one by one', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    const { git, write } = w.world.remote;
+    git('checkout', '-q', 'topic');
+    write({ [file]: text(0.6) });
+    git('commit', '-q', '-a', '-m', 'second', '--author=ada <ada@example.com>');
+    git('push', '-q', 'origin', 'HEAD:topic');
+    git('checkout', '-q', 'main');
+    await w.review(pull.number, 'bob');
+    await w.merge(pull.number, 'rebase');
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    assert.deepEqual(w.approvers(), ['Bob']);
   });
 
   it('and not when it was approved as it is', async () => {

@@ -89,6 +89,23 @@ describe('a protected branch', () => {
     await w.eventually('reverted', () => w.chat().unreverted === null && w.chat().rejection === null);
   });
 
+  it('does not take back what a person has ordered to be tried again', async () => {
+    w = await aPullRequestWorld(settings(allowed, 'code_host: { reverts: pull_request }\n'));
+    w.world.remote.commit({ [file]: text(0.5) });
+    await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+    w.github.fail({ status: 503 });
+    await w.rollBack();
+    const digest = w.chat().unreverted?.bad.digest ?? '';
+    const retry = { type: 'retried', digest, deploymentId: null, reason: 'the provider was ill', actor: 'me' } as const;
+    await w.bench.controlPlane.engine.dispatch('chat', retry, 'me');
+    await w.eventually('again on trial', () => w.chat().active?.phase.name === 'progressing');
+    w.github.fail(null);
+    w.bench.clock.advance(2001);
+    await w.promote();
+    await w.eventually('well', () => w.bench.controlPlane.problems().codeHost === null);
+    assert.deepEqual([w.chat().unreverted, w.github.state.pulls], [null, []]);
+  });
+
   it('takes back also what the old revert has brought before it was made anew', async () => {
     w = await aPullRequestWorld(settings(), {}, protect);
     const good = await w.open('good', { [file]: text(0.3) });

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequestError } from '@octokit/request-error';
 import { StalledError } from '../../base/failures.ts';
+import { LRUMap } from '../../base/lru.ts';
 import { oneLine } from '../../base/text.ts';
 import type { PlaceCommit, PlacingOrder, Placed } from '../../ports/repository.ts';
 import { createAsking, type Asking } from './asking.ts';
@@ -16,17 +17,21 @@ const mostHiccups = 5;
 /** `pauseMs`: after a hiccup. */
 export function createSignedPlacing(client: GithubClient, at: Asking['at'], pauseMs = 500): PlaceCommit {
   const asking = createAsking(client, at);
-  let hiccups = 0;
+  /** By branch, since it was where it is. */
+  const hiccups = new LRUMap<string, { readonly at: string | null; readonly count: number }>(100);
 
   async function outcomeOf(thrown: unknown, { branch, expected }: PlacingOrder): Promise<Placed> {
     const refusal = refusalOf(thrown);
     if (refusal === null) throw thrown;
     if ((await tipOf(asking, branch)) !== expected) return { kind: 'lost-race' };
-    if (refusal.isClear || ++hiccups >= mostHiccups) {
-      hiccups = 0;
+    const before = hiccups.get(branch);
+    const count = before?.at === expected ? before.count + 1 : 1;
+    hiccups.set(branch, { at: expected, count });
+    if (refusal.isClear || count >= mostHiccups) {
+      hiccups.delete(branch);
       return { kind: 'refused', message: refusal.message };
     }
-    await sleep(pauseMs * hiccups);
+    await sleep(pauseMs * count);
     return { kind: 'lost-race' };
   }
 
@@ -41,7 +46,7 @@ export function createSignedPlacing(client: GithubClient, at: Asking['at'], paus
         if (expected === null) await octokit.rest.git.createRef({ ...at, ref: `refs/heads/${branch}`, sha: commit });
         // Without force only what is built on the branch's own tip moves it. Other branches are ours alone.
         else await octokit.rest.git.updateRef({ ...at, ref: `heads/${branch}`, sha: commit, force: expected !== parent });
-        hiccups = 0;
+        hiccups.delete(branch);
         return { kind: 'placed', commit };
       } catch (thrown) {
         return outcomeOf(thrown, order);

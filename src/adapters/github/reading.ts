@@ -93,9 +93,13 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
       ];
       const names = list.flatMap(({ commit }) => [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)]);
       return {
-        commits: list.map(({ sha, committer, commit }) => ({
+        commits: list.map(({ sha, author, committer, commit, parents }) => ({
           id: sha,
-          isMadeByHost: commit.verification?.verified === true && isHost(committer, commit.committer?.email),
+          isHostMerge:
+            parents.length === 2 &&
+            typeOf(author) === 'User' &&
+            commit.verification?.verified === true &&
+            isHost(committer, commit.committer?.email),
         })),
         logins: [...new Set(logins.filter((login): login is string => login !== null && login !== webFlow))],
         names: [...new Set(names.filter((name) => name !== null))],
@@ -196,6 +200,10 @@ function readReview({ user, state, commit_id: commit, submitted_at: at }: Review
 
 function loginOf(user: object | null | undefined): string | null {
   return user != null && 'login' in user && typeof user.login === 'string' ? user.login : null;
+}
+
+function typeOf(account: object | null | undefined): unknown {
+  return account != null && 'type' in account ? account.type : null;
 }
 
 /** Of commits that GitHub makes itself. */

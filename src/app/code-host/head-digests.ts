@@ -80,7 +80,8 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
   ): Promise<readonly Content[]> {
     const key = `${state.service} ${commit} ${state.decided.length}`;
     const found = known.get(key) ?? (await compute(state, commit, near));
-    known.set(key, found);
+    // Nothing is what a host says too that does not show the commit yet.
+    if (found.length > 0) known.set(key, found);
     return found;
   }
 

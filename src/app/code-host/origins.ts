@@ -65,10 +65,10 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
   const known = [...withoutMergers(active.author, found.mergers), ...found.authors].flatMap(namesOf);
   const isAuthor = (identity: string): boolean => known.some((name) => identities.isSame(name, identity));
   const given = active.approvals.filter(({ review }) => review !== true);
-  const withdrawn = given.map(({ approver }) => approver).filter(isAuthor);
+  const withdrawn = given.map(({ approver }) => approver).filter((approver) => found.unknown !== null || isAuthor(approver));
   const candidates = [
     ...(await reviewsOf(tracing, state, active, found, identities)),
-    ...(found.isWhole ? await toldUs(deps, state, active, identities) : []),
+    ...(found.isWhole && found.unknown === null ? await toldUs(deps, state, active, identities) : []),
   ];
   const reviews: Approval[] = [];
   const notes: string[] = [...found.notes];
@@ -78,7 +78,8 @@ async function traceOne(tracing: Tracing, state: ServiceState, active: Deploymen
     else if (refusal !== null) notes.push(`${identity} ${refusal}`);
     else if (!isKnown) reviews.push({ approver, comment, at, review: true });
   }
-  const origin: Origin = found.pull === null ? { kind: 'push', notes } : { kind: 'pull-request', ...found.pull, notes };
+  const common = { notes, ...(found.unknown === null ? {} : { unknown: found.unknown }) };
+  const origin: Origin = found.pull === null ? { kind: 'push', ...common } : { kind: 'pull-request', ...found.pull, ...common };
   const { authors, mergers, refusal } = found;
   const event = { type: 'origin-found', deploymentId: active.id, origin, authors, mergers, withdrawn, reviews, refusal } as const;
   await deps.engine.dispatch(state.service, event, 'actuator');

@@ -110,15 +110,24 @@ function isDue({ tries, at }: NonNullable<OpenRevert['merging']>, now: Instant):
 /** What was not merged by itself, although settings want it so. */
 async function mergeOpen(deps: CodeHostDeps): Promise<void> {
   if (!deps.settings().codeHost.autoMerge) return;
-  for (const open of await openReverts(deps)) {
-    const { merging, pullRequest } = open;
-    // Made anew meanwhile, it is merged with its new content.
-    const isMeant = deps.engine.state(open.service)?.unreverted?.pullRequest?.number === pullRequest?.number;
-    if (merging === undefined || pullRequest === null || !isMeant || !isDue(merging, deps.clock.now())) continue;
-    const why = await deps.host.mergeWhenAllowed(pullRequest.number, merging.commit);
-    const { merging: _done, ...rest } = open;
-    await keepOpen(deps, why === null ? rest : { ...rest, merging: { ...merging, tries: merging.tries + 1, at: deps.clock.now() } });
-  }
+  let failure: unknown;
+  for (const open of await openReverts(deps))
+    try {
+      await mergeAgain(deps, open);
+    } catch (thrown) {
+      failure ??= thrown;
+    }
+  if (failure !== undefined) throw failure as Error;
+}
+
+async function mergeAgain(deps: CodeHostDeps, open: OpenRevert): Promise<void> {
+  const { merging, pullRequest, ...rest } = open;
+  // Made anew meanwhile, it is merged with its new content.
+  const isMeant = deps.engine.state(open.service)?.unreverted?.pullRequest?.number === pullRequest?.number;
+  if (merging === undefined || pullRequest === null || !isMeant || !isDue(merging, deps.clock.now())) return;
+  const why = await deps.host.mergeWhenAllowed(pullRequest.number, merging.commit);
+  const again = why === null ? {} : { merging: { ...merging, tries: merging.tries + 1, at: deps.clock.now() } };
+  await keepOpen(deps, { ...rest, pullRequest, ...again });
 }
 
 /** Merged ones leave their branch; those whose content somebody has replaced would take back what nobody tried. */

@@ -30,7 +30,7 @@ export async function authorsOf(
 
 /** Git's authors can be forged, and on a branch of ours everybody but us would be somebody who wants to hide; a host knows who is logged in. */
 function foreignProblem(commits: readonly PullRequestCommit[], own: string | null): string | null {
-  const foreign = own === null ? [] : commits.filter(({ id, isMadeByHost }) => id !== own && !isMadeByHost);
+  const foreign = own === null ? [] : commits.filter(({ id, isHostMerge }) => id !== own && !isHostMerge);
   return foreign[0] === undefined ? null : `holds ${foreign[0].id.slice(0, 12)} on a branch of ours, which we have not made`;
 }
 

@@ -19,6 +19,7 @@ export interface CodeHostWork {
 
 /** A person gives a permission meanwhile. */
 const askAgainMs = 60_000;
+const soonMs = 2000;
 
 export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
   const origins = createOrigins(deps);
@@ -36,6 +37,7 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
     } catch (thrown) {
       // Whatever else is asked may do.
       lacking = messageOf(thrown);
+      askAt = deps.clock.now() + soonMs;
     }
   }
 

@@ -55,7 +55,9 @@ export function identityProblem(people: readonly Person[], claimed: string | und
   };
 }
 
-function approverProblem({ then, isSame }: Identities, { author, plan, approvals }: Deployment, caller: string): Problem | null {
+function approverProblem({ then, isSame }: Identities, { author, plan, approvals, origin }: Deployment, caller: string): Problem | null {
+  if (origin?.unknown !== undefined)
+    return { code: 'forbidden', message: `${origin.unknown}, so nobody is known to have no hand in it; bring it by a new pull request.` };
   if (namesOf(author).some((name) => isSame(name, caller)))
     return { code: 'forbidden', message: `${caller} has made this change, and nobody approves a change of their own.` };
   if (approvals.some(({ approver }) => isSame(approver, caller)))

@@ -51,7 +51,8 @@ export async function reviewPullRequest(
   }
   if (!services.ok) return services;
   const review = { pull: found.value, services: services.value, request, caller, verdict };
-  return inTurn(deps.store, () => record(deps, host, review));
+  const event = await inTurn(deps.store, () => keep(deps, review));
+  return leave(deps, host, review, event);
 }
 
 const turns = new WeakMap<Store, Promise<unknown>>();
@@ -120,12 +121,11 @@ interface Review {
   readonly verdict: Verdict;
 }
 
-/** Kept first: what the host shows is for people, and what is kept counts. */
-async function record(
+/** Kept first: what the host shows is for people, and what is kept counts. What our review there may say. */
+async function keep(
   { people, store, clock }: PullRequestApprovalDeps,
-  host: CodeHost,
   { pull, services, request, caller, verdict }: Review,
-): Promise<Result<Reviewed, readonly Problem[]>> {
+): Promise<Verdict | 'commented'> {
   const approver = personOf(people(), caller)?.name ?? caller;
   const words = request.comment ?? request.reason ?? '';
   const comment = `on #${pull.number}, through the API${words === '' ? '' : `: ${words}`}`;
@@ -133,11 +133,21 @@ async function record(
     if (verdict === 'approved') await keepGiven(store, service, digest, { approver, comment, at: clock.now(), review: true, content });
     else await dropGiven(store, service, digest, approver);
   }
-  const said = verdict === 'approved' ? 'approves this' : 'wants this changed';
-  const body = `**${cell(approver)}** ${said}, through Actuator${words === '' ? '.' : `: ${cell(words)}`}`;
   const others = await rejectionsBy(store, pull.number, approver, verdict);
   // Ours is one voice at the host: it must not lift what somebody else has said through us.
-  const event = verdict === 'approved' && others.length > 0 ? 'commented' : verdict;
+  return verdict === 'approved' && others.length > 0 ? 'commented' : verdict;
+}
+
+async function leave(
+  { people }: PullRequestApprovalDeps,
+  host: CodeHost,
+  { pull, services, request, caller, verdict }: Review,
+  event: Verdict | 'commented',
+): Promise<Result<Reviewed, readonly Problem[]>> {
+  const approver = personOf(people(), caller)?.name ?? caller;
+  const words = request.comment ?? request.reason ?? '';
+  const said = verdict === 'approved' ? 'approves this' : 'wants this changed';
+  const body = `**${cell(approver)}** ${said}, through Actuator${words === '' ? '.' : `: ${cell(words)}`}`;
   const left = await host.leaveReview(pull.number, event, pull.head, body);
   return ok({ pull_request: pull.number, services: services.map(({ service, digest }) => ({ service, digest })), review_left: left });
 }

@@ -8,15 +8,23 @@ export type Arrival = readonly PullRequest[] | 'push' | 'not-shown' | 'undecided
 export const pushAfterMs = 300_000;
 /** The same where something says that it is a merge. */
 export const mergeAfterMs = 1_800_000;
+/** The same where nothing is lost by it: whoever looks again sees the merge later. */
+export const soonAfterMs = 60_000;
 
-/** `ageMs`: since we saw the commit first. */
-export async function arrivalOf(host: CodeHost, branch: string, commit: string, ageMs: number): Promise<Arrival> {
+export interface Age {
+  /** Since we saw the commit first, in milliseconds. */
+  readonly ageMs: number;
+  /** A push is refused for good. */
+  readonly isFinal: boolean;
+}
+
+export async function arrivalOf(host: CodeHost, branch: string, commit: string, { ageMs, isFinal }: Age): Promise<Arrival> {
   const found = await host.pullRequestsOf(commit);
   if (found === null) return 'not-shown';
   const merged = found.filter(({ state, base }) => state === 'merged' && base === branch);
   if (merged.length > 0) return merged;
-  if (ageMs < pushAfterMs) return 'undecided';
-  if (ageMs >= mergeAfterMs) return 'push';
+  if (ageMs < (isFinal ? pushAfterMs : soonAfterMs)) return 'undecided';
+  if (!isFinal || ageMs >= mergeAfterMs) return 'push';
   const isOnItsWay = found.some(({ state, base }) => state === 'open' && base === branch);
   return isOnItsWay || (await isMadeByHost(host, commit)) ? 'undecided' : 'push';
 }

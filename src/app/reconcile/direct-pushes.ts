@@ -26,7 +26,7 @@ export function createDirectPushCheck({ codeHost, branchName, clock, log }: Dire
     const since = firstSeen.get(commit) ?? clock.now();
     firstSeen.set(commit, since);
     try {
-      const arrival = await arrivalOf(host, branchName, commit, clock.now() - since);
+      const arrival = await arrivalOf(host, branchName, commit, { ageMs: clock.now() - since, isFinal: true });
       if (arrival === 'not-shown') return { code: 'unavailable', message: 'is not known to the code host yet' };
       if (arrival === 'undecided') return { code: 'unavailable', message: 'is not known yet to come from a pull request' };
       if (arrival !== 'push') return null;

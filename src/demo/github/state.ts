@@ -27,8 +27,8 @@ export interface PullRequest {
   merged: readonly string[];
   /** Kept from the last look while the branch was there. */
   head: string;
-  /** Of the base, when it was opened. */
-  readonly baseSha: string;
+  /** Of the base, before it was merged. */
+  baseSha: string;
   labels: string[];
   isLocked: boolean;
   requested: string[];
@@ -133,6 +133,13 @@ export function findPull(state: State, number: number): PullRequest | null {
   return state.pulls.find((pull) => pull.number === number) ?? null;
 }
 
+const merging = new WeakSet<PullRequest>();
+
+/** By its button, which has its own say. */
+function isBeingMerged(pull: PullRequest): boolean {
+  return merging.has(pull) || pull.state === 'closed';
+}
+
 /** Brings a pull request up to what its branch holds; pushing its commits to the base merges it. */
 export async function refresh(state: State, pull: PullRequest): Promise<void> {
   if (pull.state !== 'open') return;
@@ -142,7 +149,13 @@ export async function refresh(state: State, pull: PullRequest): Promise<void> {
     await state.bare.keep(pull.number, head);
   }
   const base = await state.bare.tip(pull.base);
-  if (base === null || !(await state.bare.isAncestor(pull.head, base))) return;
+  if (base === null) return;
+  const isThere = await state.bare.isAncestor(pull.head, base);
+  if (isBeingMerged(pull)) return;
+  if (!isThere) {
+    pull.baseSha = base;
+    return;
+  }
   Object.assign(pull, { state: 'closed', mergedAt: timestamp(), mergeCommit: pull.head });
 }
 
@@ -177,13 +190,11 @@ export async function mergePull(state: State, pull: PullRequest, method: MergeMe
     method === 'merge'
       ? `Merge pull request #${pull.number} from ${state.owner}/${pull.branch}\n\n${pull.title}`
       : `${pull.title} (#${pull.number})`;
-  const done = await state.bare.merge({
-    branch: pull.base,
-    head: pull.head,
-    method,
-    message,
-    by: { name: own?.name ?? by, email: own?.email ?? `${by}@users.noreply.github.com` },
-  });
+  const { base: branch, head } = pull;
+  merging.add(pull);
+  const done = await state.bare
+    .merge({ branch, head, method, message, by: { name: own?.name ?? by, email: own?.email ?? `${by}@users.noreply.github.com` } })
+    .finally(() => merging.delete(pull));
   if (done === null) return { status: 405, message: 'Pull Request is not mergeable' };
   Object.assign(pull, { state: 'closed', mergedAt: timestamp(), mergeCommit: done.sha, merged: done.made });
   // It signs what it makes; the commits of a rebase are somebody else's.

@@ -9,7 +9,7 @@ import { canaryWeight } from './shares.ts';
 import type { Deployment, ServiceState } from './state.ts';
 import { advance, setWeight } from './steps.ts';
 import { endForAnother } from './recovering.ts';
-import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
+import { finish, notice, promote, reassign, rollBack, unchanged, withoutRevertOf, withPhase, type Transition } from './transitions.ts';
 import { rollBackPromoted, setAside, since } from './undoing.ts';
 
 const commands = new Set<ServiceEvent['type']>([
@@ -44,7 +44,11 @@ export function reduceCommand(state: ServiceState, command: Command, now: Instan
     case 'auto-rollback-armed':
       return armed(state);
     case 'retried':
-      return unchanged({ ...state, quarantine: without(state.quarantine, command.digest), rejection: null });
+      return unchanged({
+        ...withoutRevertOf(state, command.digest),
+        quarantine: without(state.quarantine, command.digest),
+        rejection: null,
+      });
     case 'frozen':
       return unchanged({ ...state, freeze: { drains: command.drains, reason: command.reason, actor: command.actor, at: now } });
     case 'unfrozen':

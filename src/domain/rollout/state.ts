@@ -123,6 +123,8 @@ export interface PullRequestRef {
 export type Origin = (({ readonly kind: 'pull-request' } & PullRequestRef) | { readonly kind: 'push' }) & {
   /** Why approvals that are there do not count. */
   readonly notes: readonly string[];
+  /** Why it is not known who had a hand in it, so that nobody can approve it. */
+  readonly unknown?: string;
 };
 
 export interface DecidedTest {

@@ -105,6 +105,11 @@ export function refusal(
   };
 }
 
+/** What is tried again must not be taken back by what was to take it back before. */
+export function withoutRevertOf(state: ServiceState, digest: string): ServiceState {
+  return isAskedForBy(state.unreverted?.bad, digest) ? { ...state, unreverted: null } : state;
+}
+
 /** Puts a candidate in the empty place of the active deployment. */
 export function begin(state: ServiceState, candidate: Candidate, now: Instant): Transition {
   if (candidate.plan.abTest !== null && state.stable === null) return refuseGroundless(state, candidate, now);
@@ -127,7 +132,7 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
     author: candidate.author,
     judgement: null,
   };
-  const counted = { ...state, attempts: { ...state.attempts, [digest]: attempt } };
+  const counted = { ...withoutRevertOf(state, digest), attempts: { ...state.attempts, [digest]: attempt } };
   // A way back never waits for a slot.
   if (deployment.plan.kind === 'fast-path')
     return promote({ ...counted, trail: beyond(counted.trail, candidate.revision.commit) }, deployment, now);

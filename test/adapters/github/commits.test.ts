@@ -119,6 +119,17 @@ describe('a commit by GitHub', () => {
     });
   });
 
+  it('counts the hiccups of each branch by themselves', async () => {
+    world.github.fail({ of: 'POST /repos/{owner}/{repo}/git/refs', status: 422, message: 'Reference update failed' });
+    for (let index = 0; index < 4; index++) {
+      const branch = `actuator/deploy/${index}`;
+      const order = { branch, path, edit: () => Promise.resolve('x\n'), message: 'x\n', known: null, announce: () => Promise.resolve() };
+      await assert.rejects(writer.propose(order), TransientError);
+    }
+    world.github.fail({ of: 'PATCH', status: 422, message: 'Object does not exist', times: 1 });
+    assert.equal((await writer.revert(revert)).kind, 'committed');
+  });
+
   it('is blocked, and no stalled work, where we are not authorized to push', async () => {
     world.github.fail({ of: 'PATCH', status: 403, message: "You're not authorized to push to this branch." });
     assert.equal((await writer.revert(revert)).kind, 'blocked');
