@@ -5,7 +5,7 @@ import { collapse } from '../../domain/config/collapse.ts';
 import { digestOf } from '../../domain/config/digest.ts';
 import type { ServiceState } from '../../domain/rollout/state.ts';
 import type { LlmConfig } from '../../generated/types.ts';
-import type { ConfigurationRepository } from '../../ports/repository.ts';
+import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import type { Store } from '../../ports/store.ts';
 import { blobAt, oidAt } from '../reconcile/history.ts';
 import { decidedTests } from '../reconcile/decided-tests.ts';
@@ -36,10 +36,23 @@ interface HeadDigestDeps extends Pick<CodeHostDeps, 'host' | 'read' | 'store'> {
   readonly repository: ConfigurationRepository | null;
 }
 
+/** Of all services, for each of which it would be made again. Null: no repository. */
+function treesOf(repository: ConfigurationRepository | null): (commit: string) => Promise<RepositoryTree | null> {
+  const trees = new LRUMap<string, Promise<RepositoryTree>>(knownTrees);
+  return async (commit) => {
+    if (repository === null) return null;
+    const found = trees.get(commit) ?? repository.tree(commit);
+    trees.set(commit, found);
+    found.catch(() => trees.delete(commit));
+    return found;
+  };
+}
+
 /** A commit that was merged by a squash is in no branch of ours, so its files are asked of the host. */
 export function createHeadDigests({ host, read, store, repository }: HeadDigestDeps): HeadDigests {
   const known = new LRUMap<string, readonly Content[]>(knownContents);
   const trees = new LRUMap<string, Promise<ReadonlyMap<string, string> | null>>(knownTrees);
+  const ownTree = treesOf(repository);
 
   function filesOf(commit: string): Promise<ReadonlyMap<string, string> | null> {
     const found = trees.get(commit) ?? host.filesAt(commit);
@@ -49,7 +62,8 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
   }
 
   async function textAt(path: string, commit: string, near: string | null): Promise<string | null> {
-    const own = near === null || repository === null ? null : blobAt(await repository.tree(near), path);
+    const tree = near === null ? null : await ownTree(near);
+    const own = tree === null ? null : blobAt(tree, path);
     const isOwn = commit === near || (own != null && (await filesOf(commit))?.get(path) === own.oid);
     if (own == null || repository === null || !isOwn) return host.fileAt(commit, path);
     const found = await repository.read(own);
@@ -88,7 +102,7 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
   return {
     of: contentsOf,
     async isSame(state, reviewed, own) {
-      const tree = repository === null ? null : await repository.tree(own);
+      const tree = await ownTree(own);
       const files = await filesOf(reviewed);
       const hasSame = (path: string): boolean => tree !== null && (files?.get(path) ?? null) === oidAt(tree, path);
       if (['models.yaml', `services/${state.service}/config.yaml`].every(hasSame)) return true;
