@@ -5,7 +5,7 @@ import { deploy } from '../../src/app/commands/deploy.ts';
 import { mergeIntoYaml } from '../../src/adapters/documents/edit.ts';
 import { readDocument } from '../../src/adapters/documents/reader.ts';
 import { parseYaml } from '../../src/adapters/documents/yaml.ts';
-import { mergePull } from '../../src/demo/github/state.ts';
+import { mergePull, type PullRequest } from '../../src/demo/github/state.ts';
 import { until } from '../support/fake-control-plane.ts';
 import { aPullRequestWorld, file, needsApproval, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
@@ -24,6 +24,31 @@ describe('a protected branch', () => {
     const commit = await w.merge(number);
     await w.rollBack();
     return commit;
+  }
+
+  /** Of a change that was tried over one that was promoted: open, and known. */
+  async function revertToPromoted(): Promise<PullRequest> {
+    w = await aPullRequestWorld(settings(), {}, protect);
+    const good = await w.open('good', { [file]: text(0.3) });
+    await w.review(good.number, 'bob');
+    await w.merge(good.number);
+    await w.promote();
+    await failing();
+    const revert = await w.eventually('proposed', () => w.github.state.pulls[2]);
+    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    return revert;
+  }
+
+  async function rollBackPromoted(): Promise<void> {
+    const order = {
+      type: 'rollback-requested',
+      gradualMs: null,
+      target: null,
+      deploymentId: null,
+      reason: 'also bad',
+      actor: 'me',
+    } as const;
+    await w.bench.controlPlane.engine.dispatch('chat', order, 'me');
   }
 
   it('gets its revert by a pull request, with reasons, labels and code owners; quarantine holds until it is merged', async () => {
@@ -65,24 +90,9 @@ describe('a protected branch', () => {
   });
 
   it('makes the revert anew when what it would restore is rolled back too', async () => {
-    w = await aPullRequestWorld(settings(), {}, protect);
-    const good = await w.open('good', { [file]: text(0.3) });
-    await w.review(good.number, 'bob');
-    await w.merge(good.number);
-    await w.promote();
-    await failing();
-    const revert = await w.eventually('proposed', () => w.github.state.pulls[2]);
-    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    const revert = await revertToPromoted();
     const before = revert.head;
-    const order = {
-      type: 'rollback-requested',
-      gradualMs: null,
-      target: null,
-      deploymentId: null,
-      reason: 'also bad',
-      actor: 'me',
-    } as const;
-    await w.bench.controlPlane.engine.dispatch('chat', order, 'me');
+    await rollBackPromoted();
     await w.eventually('made anew', () => w.chat().unreverted?.pullRequest != null && w.github.state.pulls[2]?.head !== before);
     assert.equal((await w.github.state.bare.file(revert.branch, file))?.content.toString(), text(0.1));
     await w.review(revert.number, 'bob');
@@ -107,24 +117,9 @@ describe('a protected branch', () => {
   });
 
   it('takes back also what the old revert has brought before it was made anew', async () => {
-    w = await aPullRequestWorld(settings(), {}, protect);
-    const good = await w.open('good', { [file]: text(0.3) });
-    await w.review(good.number, 'bob');
-    await w.merge(good.number);
-    await w.promote();
-    await failing();
-    const revert = await w.eventually('proposed', () => w.github.state.pulls[2]);
-    await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === revert.number);
+    const revert = await revertToPromoted();
     w.github.fail({ status: 503 });
-    const order = {
-      type: 'rollback-requested',
-      gradualMs: null,
-      target: null,
-      deploymentId: null,
-      reason: 'also bad',
-      actor: 'me',
-    } as const;
-    await w.bench.controlPlane.engine.dispatch('chat', order, 'me');
+    await rollBackPromoted();
     await w.eventually('rolled back', () => w.chat().last?.reason === 'also bad; main had moved on already');
     // Its auto-merge was asked for when what it restores was good.
     revert.reviews.push({ id: 1, author: 'bob', body: '', state: 'APPROVED', commit: revert.head, at: new Date().toISOString() });
