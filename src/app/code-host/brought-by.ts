@@ -2,7 +2,7 @@
 import type { Deployment, ServiceState } from '../../domain/rollout/state.ts';
 import { loginIdentity, namesOf, personOf, type DirectPushes } from '../../domain/safety/gates.ts';
 import type { PullRequest, Review } from '../../ports/code-host.ts';
-import { arrivalOf, mergeAfterMs, pushAfterMs, soonAfterMs, type Age } from '../reconcile/arrival.ts';
+import { arrivalOf, isMadeByHost, mergeAfterMs, pushAfterMs, soonAfterMs, type Age } from '../reconcile/arrival.ts';
 import { authorOf, requesterKey } from '../reconcile/commit-facts.ts';
 import { oidAt } from '../reconcile/history.ts';
 import { identitiesOf } from '../reconcile/people.ts';
@@ -218,8 +218,7 @@ async function mergersOf({ repository, host }: CodeHostDeps, commit: string, hea
   const isOfOneSide = (path: string): boolean => sides.some((side) => oidAt(side, path) === oidAt(made, path));
   const paths = ['models.yaml', ...[...made.services.keys()].map((service) => `services/${service}/config.yaml`)];
   if (!paths.every(isOfOneSide)) return [];
-  const { isVerified, isMadeByHost } = await host.verification(commit);
-  return isVerified && isMadeByHost ? [merge.author] : [];
+  return (await isMadeByHost(host, commit)) ? [merge.author] : [];
 }
 
 async function readMerged(deps: CodeHostDeps, pull: PullRequest): Promise<Pick<Found, 'authors' | 'reviews' | 'notes' | 'unknown'>> {

@@ -1,5 +1,6 @@
 /** Where pending deployments come from: the pull requests of what they are built on, and the reviews there that count. */
 import type { Instant } from '../../base/time.ts';
+import { tryEach } from '../../base/try-each.ts';
 import type { Approval, Deployment, Origin, ServiceState } from '../../domain/rollout/state.ts';
 import { withoutMergers } from '../../domain/rollout/origin.ts';
 import { loginIdentity, namesOf, personOf } from '../../domain/safety/gates.ts';
@@ -38,21 +39,18 @@ export function createOrigins(deps: CodeHostDeps): Origins {
       const ids = new Set(pending.map(({ active }) => active?.id));
       for (const id of lookedAt.keys()) if (!ids.has(id)) lookedAt.delete(id);
       tracing.pass.clear();
-      let failure: unknown;
-      for (const state of pending) {
+      await tryEach(pending, async (state) => {
         const { active } = state;
-        if (active === null || !(all || isDue(active, ids.size))) continue;
+        if (active === null || !(all || isDue(active, ids.size))) return;
         lookedAt.set(active.id, deps.clock.now());
         try {
           await traceOne(tracing, state, active);
         } catch (thrown) {
           // Looked at again with the next try, which would find nothing wrong otherwise.
           lookedAt.delete(active.id);
-          // That of one service holds up no other one.
-          failure ??= thrown;
+          throw thrown;
         }
-      }
-      if (failure !== undefined) throw failure as Error;
+      });
     },
   };
 }

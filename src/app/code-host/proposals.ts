@@ -2,6 +2,7 @@
 import { RefusedError } from '../../base/failures.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { Instant } from '../../base/time.ts';
+import { tryEach } from '../../base/try-each.ts';
 import { type PullRequestRef, type ServiceState, type Unreverted } from '../../domain/rollout/state.ts';
 import { holdsBad, revertMessage } from '../engine/reverting.ts';
 import { requestChange } from './change-request.ts';
@@ -30,26 +31,15 @@ const mostMergeTries = 60;
 
 export function createProposals(deps: CodeHostDeps): Proposals {
   return {
-    async keep() {
-      let failure: unknown;
-      for (const state of deps.engine.states()) {
-        const { unreverted } = state;
-        if (unreverted === null || unreverted.pullRequest !== null) continue;
-        try {
-          await openRevert(deps, state, unreverted);
-        } catch (thrown) {
-          failure ??= thrown;
-        }
-      }
-      for (const part of [closeNeedless, mergeOpen])
-        try {
-          await part(deps);
-        } catch (thrown) {
-          failure ??= thrown;
-        }
-      if (failure !== undefined) throw failure as Error;
-    },
+    keep: () => tryEach([openMissing, closeNeedless, mergeOpen], (part) => part(deps)),
   };
+}
+
+function openMissing(deps: CodeHostDeps): Promise<void> {
+  return tryEach(deps.engine.states(), async (state) => {
+    const { unreverted } = state;
+    if (unreverted !== null && unreverted.pullRequest === null) await openRevert(deps, state, unreverted);
+  });
 }
 
 async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: Unreverted): Promise<void> {
@@ -109,15 +99,7 @@ function isDue({ tries, at }: NonNullable<OpenRevert['merging']>, now: Instant):
 
 /** What was not merged by itself, although settings want it so. */
 async function mergeOpen(deps: CodeHostDeps): Promise<void> {
-  if (!deps.settings().codeHost.autoMerge) return;
-  let failure: unknown;
-  for (const open of await openReverts(deps))
-    try {
-      await mergeAgain(deps, open);
-    } catch (thrown) {
-      failure ??= thrown;
-    }
-  if (failure !== undefined) throw failure as Error;
+  if (deps.settings().codeHost.autoMerge) await tryEach(await openReverts(deps), (open) => mergeAgain(deps, open));
 }
 
 async function mergeAgain(deps: CodeHostDeps, open: OpenRevert): Promise<void> {

@@ -1,6 +1,7 @@
 /** All that we do at the code host; what fails holds up nothing else, and is tried again. */
 import { messageOf } from '../../base/failures.ts';
 import type { Instant } from '../../base/time.ts';
+import { tryEach } from '../../base/try-each.ts';
 import type { CodeHostDeps } from './parts.ts';
 import { createOrigins } from './origins.ts';
 import { createProposals } from './proposals.ts';
@@ -72,16 +73,6 @@ export function createCodeHostWork(deps: CodeHostDeps): CodeHostWork {
     },
     problem: () => lacking,
     report: () => reporting.report(),
-    async decide() {
-      let failure: unknown;
-      for (const part of [introduce, trace, () => proposals.keep()]) {
-        try {
-          await part();
-        } catch (thrown) {
-          failure ??= thrown;
-        }
-      }
-      if (failure !== undefined) throw failure as Error;
-    },
+    decide: () => tryEach([introduce, trace, () => proposals.keep()], (part) => part()),
   };
 }

@@ -2,6 +2,7 @@
 import { canonicalJson } from '../../base/json.ts';
 import { code } from '../../base/markdown.ts';
 import { oneLine } from '../../base/text.ts';
+import { tryEach } from '../../base/try-each.ts';
 import { winningPatch } from '../../domain/config/arms.ts';
 import { collapsingPatch } from '../../domain/config/collapse.ts';
 import { ownDigest } from '../../domain/config/digest.ts';
@@ -34,18 +35,10 @@ export interface EffectDeps {
   readonly codeHostSettings: () => CodeHostSettings;
 }
 
-/** All that is pending, one after the other; the first failure ends the pass, and the worker comes back. */
+/** All that is pending, one after the other; after a failure the worker comes back. */
 export async function settleEffects(deps: EffectDeps): Promise<void> {
-  let failure: unknown;
-  for (const pending of await deps.store.pendingEffects()) {
-    try {
-      await runEffect(deps, pending);
-    } catch (thrown) {
-      // One that can't be done now must not hold up those of other services.
-      failure ??= thrown;
-    }
-  }
-  if (failure !== undefined) throw failure as Error;
+  // One that can't be done now must not hold up those of other services.
+  await tryEach(await deps.store.pendingEffects(), (pending) => runEffect(deps, pending));
 }
 
 async function runEffect(deps: EffectDeps, pending: PendingEffect): Promise<void> {

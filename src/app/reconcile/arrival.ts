@@ -29,7 +29,8 @@ export async function arrivalOf(host: CodeHost, branch: string, commit: string, 
   return isOnItsWay || (await isMadeByHost(host, commit)) ? 'undecided' : 'push';
 }
 
-async function isMadeByHost(host: CodeHost, commit: string): Promise<boolean> {
+/** And nobody else has only said so. */
+export async function isMadeByHost(host: CodeHost, commit: string): Promise<boolean> {
   const verification = await host.verification(commit);
   return verification.isVerified && verification.isMadeByHost;
 }

@@ -3,8 +3,8 @@ import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { isAskedForBy, type Deployment, type Phase, type RevertProgress, type Revision, type ServiceState } from './state.ts';
 import { finish, notice, reassign, unchanged, withPhase, type Transition } from './transitions.ts';
-import { restoring, since } from './undoing.ts';
-import { blockRevert } from './unreverted.ts';
+import { since } from './undoing.ts';
+import { blockRevert, restoring } from './unreverted.ts';
 
 type Recovering = Extract<Phase, { name: 'recovering' }>;
 type Returned = Pick<Recovering, 'reason' | 'detectedBy' | 'revert'>;

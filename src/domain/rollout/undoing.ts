@@ -1,8 +1,9 @@
 /** Taking back what was promoted already: the revision before it, or another one, becomes stable again. */
 import type { Instant } from '../../base/time.ts';
 import type { Plan } from '../planning/plan.ts';
-import type { Deployment, PromotedRevision, Revision, ServiceState, Unreverted } from './state.ts';
+import type { Deployment, PromotedRevision, Revision, ServiceState } from './state.ts';
 import { nothingOrdered, rollBack, unchanged, type RollbackOrder, type Transition } from './transitions.ts';
+import { restoring } from './unreverted.ts';
 
 /** Of what was promoted, the most recent first: this one and what came before it. All of it when it is not among them. */
 export function since(promoted: readonly PromotedRevision[], digest: string): readonly PromotedRevision[] {
@@ -12,11 +13,6 @@ export function since(promoted: readonly PromotedRevision[], digest: string): re
       promoted.findIndex((entry) => entry.digest === digest),
     ),
   );
-}
-
-/** A pull request that is open would bring back what turned out bad since: it is made anew for what is stable now. */
-export function restoring(unreverted: Unreverted | null, restore: Revision): Unreverted | null {
-  return unreverted === null ? null : { ...unreverted, restore, pullRequest: null };
 }
 
 /** Makes room for a way back: what had not started yet starts after it, what is being promoted is what goes back. */

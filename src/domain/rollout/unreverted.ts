@@ -1,7 +1,7 @@
 /** Reverts that the branch did not let us push: a pull request takes their place, and quarantine holds until it is merged. */
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
-import { isAskedForBy, type PullRequestRef, type Revision, type ServiceState } from './state.ts';
+import { isAskedForBy, type PullRequestRef, type Revision, type ServiceState, type Unreverted } from './state.ts';
 import { unchanged, type Transition } from './transitions.ts';
 
 export interface Blocked {
@@ -36,6 +36,11 @@ export function proposed(state: ServiceState, event: Extract<ServiceEvent, { typ
     unreverted: { ...unreverted, pullRequest },
     rejection: rejection === null ? null : { ...rejection, problems: [{ code: 'conflict', message }] },
   });
+}
+
+/** A pull request that is open would bring back what turned out bad since: it is made anew for what is stable now. */
+export function restoring(unreverted: Unreverted | null, restore: Revision): Unreverted | null {
+  return unreverted === null ? null : { ...unreverted, restore, pullRequest: null };
 }
 
 /** The branch holds something else by now. Where that is what was to be restored, the revert has come. */
