@@ -99,21 +99,48 @@ describe('a protected branch', () => {
     await w.eventually('reverted', () => w.chat().unreverted === null && w.chat().rejection === null);
   });
 
-  it('does not take back what a person has ordered to be tried again', async () => {
+  async function rolledBackBy(failure: Parameters<typeof w.github.fail>[0]): Promise<void> {
     w = await aPullRequestWorld(settings(allowed, 'code_host: { reverts: pull_request }\n'));
     w.world.remote.commit({ [file]: text(0.5) });
     await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
-    w.github.fail({ status: 503 });
+    w.github.fail(failure);
     await w.rollBack();
+  }
+
+  async function ordersRetry(): Promise<void> {
     const digest = w.chat().unreverted?.bad.digest ?? '';
     const retry = { type: 'retried', digest, deploymentId: null, reason: 'the provider was ill', actor: 'me' } as const;
     await w.bench.controlPlane.engine.dispatch('chat', retry, 'me');
     await w.eventually('again on trial', () => w.chat().active?.phase.name === 'progressing');
-    w.github.fail(null);
+  }
+
+  async function assertKept(): Promise<void> {
     w.bench.clock.advance(2001);
     await w.promote();
+    await w.eventually('none is open', () => w.github.state.pulls.every(({ state }) => state === 'closed'));
     await w.eventually('well', () => w.bench.controlPlane.problems().codeHost === null);
-    assert.deepEqual([w.chat().unreverted, w.github.state.pulls], [null, []]);
+    assert.equal(w.chat().unreverted, null);
+    assert.deepEqual(
+      w.github.state.pulls.filter(({ mergedAt }) => mergedAt !== null),
+      [],
+    );
+    assert.equal((await w.github.state.bare.file('main', file))?.content.toString(), text(0.5));
+  }
+
+  it('does not take back what a person has ordered to be tried again', async () => {
+    await rolledBackBy({ status: 503 });
+    await ordersRetry();
+    w.github.fail(null);
+    await assertKept();
+  });
+
+  it('does not merge a revert that was under way when that order came', async () => {
+    // Opened, and the answer takes its time.
+    await rolledBackBy({ of: 'pulls/create', status: 502, afterwards: true, times: 1, delayMs: 300 });
+    await w.eventually('being opened', () => w.github.state.pulls.length === 1);
+    await ordersRetry();
+    await assertKept();
+    assert.equal(w.github.state.pulls.length, 1);
   });
 
   it('takes back also what the old revert has brought before it was made anew', async () => {

@@ -11,7 +11,8 @@ export interface ChangeRequest extends Omit<Proposal, 'known' | 'announce'> {
   readonly body: string;
   readonly labels: readonly string[];
   readonly reviewers: readonly string[];
-  readonly autoMerge: boolean;
+  /** Asked when it is there to be merged: by then it may not be wanted any more. */
+  readonly autoMerge: () => boolean;
 }
 
 export type Requested =
@@ -44,7 +45,7 @@ export async function requestChange({ writer, host, log, store }: RequestDeps, o
   const { pullRequest, refused } = await host.openPullRequest({ branch, title: oneLine(title, 150), body, labels, reviewers });
   const { number, url } = pullRequest;
   if (refused.length > 0) log.warn({ number, url, refused }, 'the code host has refused a part of a pull request');
-  const notMerged = autoMerge ? await host.mergeWhenAllowed(number, outcome.commit) : null;
+  const notMerged = autoMerge() ? await host.mergeWhenAllowed(number, outcome.commit) : null;
   if (notMerged !== null) log.warn({ number, url, why: notMerged }, 'the code host does not merge a pull request by itself');
   return { kind: 'opened', commit: outcome.commit, pullRequest, notMerged };
 }

@@ -54,19 +54,20 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
   const path = `services/${service}/config.yaml`;
   const judgement = [active, last].find((one) => one?.id === deploymentId)?.judgement ?? null;
   const isBad = await holdsBad(deps, service, bad);
+  const isWanted = (): boolean => isStillWanted(deps, service, unreverted);
   const effect = { kind: 'commit-revert', deploymentId, bad, restore, reason, actor: 'actuator' } as const;
   // Before it is there: one that nobody knows of would be merged by itself.
   await keepOpen(deps, { service, deploymentId, branch, pullRequest: null });
   const outcome = await requestChange(deps, {
     branch,
     path,
-    edit: async (text) => (text !== null && (await isBad(text)) ? good.text : null),
+    edit: async (text) => (text !== null && isWanted() && (await isBad(text)) ? good.text : null),
     message: revertMessage(service, effect, judgement),
     title: `${service}: take back ${deploymentId}, ${reason}`,
     body: revertBody({ service, deploymentId, reason, commit: bad.commit, judgement }, (file) => deps.host.recordUrl(file)),
     labels: deps.settings().codeHost.labels ?? ['actuator', 'rollback'],
     reviewers: deps.ownersOf(path).filter((owner) => !/@./.test(owner)),
-    autoMerge: deps.settings().codeHost.autoMerge,
+    autoMerge: () => deps.settings().codeHost.autoMerge && isWanted(),
   });
   // The branch has moved on, which the reconciler will see.
   if (outcome.kind === 'not-needed') return;
@@ -80,6 +81,12 @@ async function openRevert(deps: CodeHostDeps, state: ServiceState, unreverted: U
     { type: 'revert-proposed', deploymentId, pullRequest, change: { bad: bad.digest, restore: restore.digest } },
     'actuator',
   );
+}
+
+/** While the host makes us wait, a person can order that the content be tried again, or more of it turns out bad. */
+function isStillWanted({ engine }: CodeHostDeps, service: string, { deploymentId, bad, restore }: Unreverted): boolean {
+  const now = engine.state(service)?.unreverted;
+  return now?.deploymentId === deploymentId && now.bad.digest === bad.digest && now.restore.digest === restore.digest;
 }
 
 /** Once more for another revision to go back to: the same branch, and the same pull request. */

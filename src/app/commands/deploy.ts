@@ -159,7 +159,7 @@ async function proposeChange(
       body: `${cell(actor)} asked for this change of ${code(service)} by \`actuator deploy\`${request.reason === undefined ? '' : `: ${cell(request.reason)}`}.\n\nWhoever asked does not approve it.\n`,
       labels: codeHost.labels ?? ['actuator'],
       reviewers: [],
-      autoMerge: false,
+      autoMerge: () => false,
     },
   );
   if (problems().length > 0) return refuse(problems());

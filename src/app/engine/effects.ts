@@ -110,7 +110,7 @@ async function writeConfig(
             body: `${code(deploymentId)} is promoted. This writes its configuration in the place of what was only said for its rollout, and changes nothing that is served.\n`,
             labels: deps.codeHostSettings().labels ?? ['actuator'],
             reviewers: [],
-            autoMerge: deps.codeHostSettings().autoMerge,
+            autoMerge: () => deps.codeHostSettings().autoMerge,
           },
         )
       : pushed;
