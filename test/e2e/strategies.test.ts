@@ -10,11 +10,12 @@ import { status, untilEnded } from '../../src/demo/story.ts';
 import { createWorld, freePort, type World } from '../../src/demo/world.ts';
 import { binary, printedBy, runCli, type Ran } from '../support/command-line.ts';
 import { until } from '../support/fake-control-plane.ts';
-import { quickSettings } from '../support/quick-settings.ts';
+import { slowSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
 const config = `services/${service}/config.yaml`;
-const settings = `${quickSettings}blue_green: { validation_percentage: 50, cutover: { validation_duration_minutes: 1s, traffic_shift_duration_seconds: 2 } }
+/** What a canary is wanted for here is ended by hand. */
+const settings = `${slowSettings}blue_green: { validation_percentage: 50, cutover: { validation_duration_minutes: 1s, traffic_shift_duration_seconds: 2 } }
 rolling: { batch_percentage: 50, batch_duration_minutes: 1s }
 `;
 let world: World;
@@ -37,6 +38,12 @@ async function onMain(path: string): Promise<string> {
   return world.git('show', `origin/main:${path}`);
 }
 
+/** Whatever the test before has left there. */
+const warmed =
+  (temperature: number) =>
+  (text: string): string =>
+    text.replace(/temperature: [\d.]+/, `temperature: ${temperature}`);
+
 /** The id of the deployment that a commit started. */
 async function deploymentOf(commit: string): Promise<string> {
   return until('a deployment', async () => {
@@ -46,8 +53,8 @@ async function deploymentOf(commit: string): Promise<string> {
 }
 
 /** Changes what settings the following commits come under, and the service's file with them, so that the look shows. */
-async function settle(message: string, files: Parameters<World['commit']>[1]): Promise<void> {
-  const commit = await world.commit(message, files);
+async function settle(message: string, text: string): Promise<void> {
+  const commit = await world.commit(message, { 'actuator.yaml': () => text, [config]: (before) => `${before}# ${message}\n` });
   await until('settings looked at', async () => (await status(world, service)).desired?.commit === commit, 10_000);
 }
 
@@ -167,7 +174,7 @@ describe('rolling', () => {
     const more = startLoad({ gateway: other, service, plain: 60, streamed: 0, sdk: 0, longestMs: 40_000 });
     try {
       const commit = await world.commit('rolling', {
-        [config]: (text) => `${text.replace('temperature: 0.7', 'temperature: 0.65')}\ndeployment_strategy: { type: rolling }\n`,
+        [config]: (text) => `${warmed(0.65)(text)}\ndeployment_strategy: { type: rolling }\n`,
       });
       const id = await deploymentOf(commit);
       const seen = new Set<string>();
@@ -180,7 +187,8 @@ describe('rolling', () => {
         40_000,
       );
       assert.ok(seen.has('canary,stable'), [...seen].join(' '));
-      assert.equal((await status(world, service)).last_deployment?.phase, 'completed');
+      const { last_deployment: last } = await status(world, service);
+      assert.equal(last?.phase, 'completed', last?.reason);
       assert.equal(more.counts.failedByUs, 0, more.counts.samples.join('\n'));
     } finally {
       await more.stop();
@@ -191,10 +199,7 @@ describe('rolling', () => {
 describe('gates', () => {
   it('wait for somebody who is not the author, and tell who', async () => {
     const people = `people: [{ name: Bea, keys: [bea], emails: [bea@example.com], roles: [sre-lead] }, { name: Root, keys: [admin], roles: [sre-lead] }]\n`;
-    await settle('approvals', {
-      'actuator.yaml': () => `${settings}versioning: { require_approver: true, approval_roles: [sre-lead] }\n${people}`,
-      [config]: (text) => `${text}# approved from here on\n`,
-    });
+    await settle('approvals', `${settings}versioning: { require_approver: true, approval_roles: [sre-lead] }\n${people}`);
     const bea = (await good('create-key', '--name', 'bea', '--role', 'approver')).trim();
     const change = await file('cooler.yaml', 'llm: { parameters: { temperature: 0.3 } }\n');
     const { deployment_id: id } = JSON.parse(
@@ -222,7 +227,7 @@ describe('gates', () => {
   });
 
   it('end what an approver turns down', async () => {
-    const commit = await world.commit('warmer', { [config]: (text) => text.replace('temperature: 0.65', 'temperature: 0.9') });
+    const commit = await world.commit('warmer', { [config]: warmed(0.9) });
     const id = await deploymentOf(commit);
     await good('reject', '--deployment-id', id, '--reason', 'too warm');
     const last = await untilEnded(world, service, commit, 10_000);
@@ -231,12 +236,9 @@ describe('gates', () => {
 
   it('stay shut in a drain, which a bare resume ends', async () => {
     // A commit of the same look would still come under the settings before.
-    await settle('no approvals', {
-      'actuator.yaml': () => settings,
-      [config]: (text) => text.replace('temperature: 0.9', 'temperature: 0.65'),
-    });
+    await settle('no approvals', settings);
     assert.match(await good('drain', '--timeout', '20'), /^drained/);
-    const commit = await world.commit('while draining', { [config]: (text) => text.replace('temperature: 0.65', 'temperature: 0.6') });
+    const commit = await world.commit('while draining', { [config]: warmed(0.6) });
     const id = await deploymentOf(commit);
     await until('it waits', async () => (await good('pending-approvals')).includes('being drained by admin'), 10_000);
     await good('resume');

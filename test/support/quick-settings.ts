@@ -1,4 +1,4 @@
-/** As in production, with holds of a second. */
+/** As in production, with holds of a second, and deaf to latency: what else runs on the machine would decide. */
 export const quickSettings = `actuator:
   canary:
     steps:
@@ -6,7 +6,8 @@ export const quickSettings = `actuator:
       - { percentage: 50, duration_minutes: 1s }
       - { percentage: 100, duration_minutes: 1s }
     max_total_duration_minutes: 2m
-    success_criteria: { max_error_rate_increase: 0.05, min_sample_size: 20 }
+    success_criteria: { max_error_rate_increase: 0.05, max_latency_increase: 10, min_sample_size: 20 }
+auto_rollback: { warning_latency_increase: 100 }
 recovery_validation:
   validation_duration_minutes: 0s
 metrics:
