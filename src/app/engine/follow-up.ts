@@ -68,10 +68,17 @@ export function createFollowUp(deps: FollowUpDeps): FollowUp {
 
   // Slots are counted and granted one caller at a time: two at once would both see the same one free.
   let granting: Promise<void> = Promise.resolve();
-  const grant = (): Promise<void> => deps.gatekeeping.grantSlots();
+  // One that has not begun sees all that changes until then: a thousand changes at once need no thousand passes.
+  let next: Promise<void> | null = null;
+  function grant(): Promise<void> {
+    next = null;
+    return deps.gatekeeping.grantSlots();
+  }
   function grantInTurn(): Promise<void> {
-    granting = granting.then(grant, grant);
-    return granting;
+    if (next !== null) return next;
+    next = granting.then(grant, grant);
+    granting = next;
+    return next;
   }
 
   return {

@@ -24,80 +24,91 @@ export interface Gatekeeping {
   grantSlots(): Promise<void>;
   /** Holds up running deployments whose window has closed, whose gateways are away, or that are frozen; lets them go on afterwards. */
   holdUp(): Promise<void>;
-  /** What a pending deployment waits for, in sentences. */
-  waitsFor(state: ServiceState): readonly string[];
+  /** Looks at what holds for all, and tells of each pending deployment what it waits for, in sentences. */
+  waits(): (state: ServiceState) => readonly string[];
 }
 
 const actor = 'actuator';
 
 export function createGatekeeping(deps: GatekeepingDeps): Gatekeeping {
-  const { engine, fleet, clock } = deps;
+  const { engine, fleet } = deps;
 
-  const frozenBecause = (state: ServiceState, running: boolean): string | null =>
-    freezeReason([engine.everywhere().freeze, state.freeze], deps.settings().frozenBecause, running);
-
-  function windowClosed(): string | null {
-    return closedBecause(deps.settings().windows, clock.now(), deps.nextTime);
-  }
-
-  function waitsFor(state: ServiceState): readonly string[] {
-    const { active } = state;
-    if (active?.phase.name !== 'pending') return [];
-    return [
-      ...originMissing(active, deps.hasCodeHost),
-      ...approvalsMissing(active),
-      ...[frozenBecause(state, false), windowClosed()].filter((because) => because !== null),
-      ...active.plan.gates.dependsOn.flatMap((other) => unfinished(other, engine.state(other)) ?? []),
-      ...(isRolling(active) && fleet.known().length < 2
-        ? [`a rolling deployment needs two gateways, and ${fleet.known().length} is known`]
-        : []),
-    ];
-  }
+  const waits: Gatekeeping['waits'] = () => {
+    // Once for all: cron expressions take their time.
+    const closed = windowClosed(deps);
+    return ({ active, freeze }) => (active?.phase.name === 'pending' ? shutGates(deps, active, freeze, closed) : []);
+  };
 
   async function grantSlots(): Promise<void> {
     const states = engine.states();
+    const pending = states.filter((state) => state.active?.phase.name === 'pending');
+    if (pending.length === 0) return;
     const most = deps.settings().maxConcurrentDeployments;
     let free = most - states.filter(holdsSlot).length;
-    const pending = states.filter((state) => state.active?.phase.name === 'pending');
-    for (const state of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
-      const waits = waitsFor(state);
-      if (waits.length === 0 && free > 0) {
+    const waitsFor = waits();
+    for (const { service } of pending.sort((a, b) => (a.active?.createdAt ?? 0) - (b.active?.createdAt ?? 0))) {
+      // As it is by now: those before it took their time.
+      const state = engine.state(service);
+      if (state?.active?.phase.name !== 'pending') continue;
+      const because = waitsFor(state);
+      if (because.length === 0 && free > 0) {
         free--;
-        const gateways = fleet
-          .known()
-          .map(({ gateway }) => gateway)
-          .sort();
-        await engine.dispatch(state.service, { type: 'slot-granted', ...deps.judging.stableNow(state), gateways }, actor);
-      } else await say(state, waits.length > 0 ? waits : [`${most} deployments are under way, which is max_concurrent_deployments`]);
+        await grant(state, state.active.id);
+      } else await say(state, because.length > 0 ? because : [`${most} deployments are under way, which is max_concurrent_deployments`]);
     }
   }
 
-  async function say({ service, active }: ServiceState, waits: readonly string[]): Promise<void> {
-    const known = active?.phase.name === 'pending' ? active.phase.waitsFor : waits;
-    if (known.join() !== waits.join()) await engine.dispatch(service, { type: 'gates-checked', waitsFor: waits }, actor);
+  async function grant(state: ServiceState, deploymentId: string): Promise<void> {
+    const gateways = fleet
+      .known()
+      .map(({ gateway }) => gateway)
+      .sort();
+    await engine.dispatch(state.service, { type: 'slot-granted', deploymentId, ...deps.judging.stableNow(state), gateways }, actor);
   }
 
-  function heldUpBecause(state: ServiceState): string | null {
-    const { overrun } = deps.settings().windows;
-    return frozenBecause(state, true) ?? (overrun === 'pause' ? windowClosed() : null) ?? gatewaysAway(state, fleet);
+  async function say({ service, active }: ServiceState, because: readonly string[]): Promise<void> {
+    const known = active?.phase.name === 'pending' ? active.phase.waitsFor : because;
+    if (known.join() !== because.join()) await engine.dispatch(service, { type: 'gates-checked', waitsFor: because }, actor);
   }
 
   async function holdUp(): Promise<void> {
+    const closed = deps.settings().windows.overrun === 'pause' ? windowClosed(deps) : null;
+    const because = (state: ServiceState): string | null => frozenBecause(deps, state.freeze, true) ?? closed ?? gatewaysAway(state, fleet);
     for (const state of engine.states()) {
       const phase = state.active?.phase;
       if (phase?.name === 'progressing') {
-        const message = heldUpBecause(state);
+        const message = because(state);
         if (message !== null) await engine.dispatch(state.service, { type: 'held-up', message }, actor);
-      } else if (phase?.name === 'paused' && phase.reason === 'held-up' && heldUpBecause(state) === null) {
+      } else if (phase?.name === 'paused' && phase.reason === 'held-up' && because(state) === null) {
         await engine.dispatch(state.service, { type: 'released' }, actor);
       }
     }
   }
 
-  return { grantSlots, holdUp, waitsFor };
+  return { grantSlots, holdUp, waits };
+}
+
+function windowClosed({ settings, clock, nextTime }: GatekeepingDeps): string | null {
+  return closedBecause(settings().windows, clock.now(), nextTime);
 }
 
 /** `running`: a deployment that is under way, which a drain lets go on. */
+function frozenBecause({ engine, settings }: GatekeepingDeps, ofService: Freeze | null, running: boolean): string | null {
+  return freezeReason([engine.everywhere().freeze, ofService], settings().frozenBecause, running);
+}
+
+/** Which gates are not open, in sentences. `closed`: why no window is open; null: one is. */
+function shutGates(deps: GatekeepingDeps, active: Deployment, freeze: Freeze | null, closed: string | null): readonly string[] {
+  const known = deps.fleet.known().length;
+  return [
+    ...originMissing(active, deps.hasCodeHost),
+    ...approvalsMissing(active),
+    ...[frozenBecause(deps, freeze, false), closed].filter((because) => because !== null),
+    ...active.plan.gates.dependsOn.flatMap((other) => unfinished(other, deps.engine.state(other)) ?? []),
+    ...(isRolling(active) && known < 2 ? [`a rolling deployment needs two gateways, and ${known} is known`] : []),
+  ];
+}
+
 function freezeReason(freezes: readonly (Freeze | null)[], bySettings: string | null, running: boolean): string | null {
   const holding = freezes.find((freeze): freeze is Freeze => freeze !== null && !(running && freeze.drains));
   if (holding !== undefined) return `${holding.drains ? 'being drained' : 'frozen'} by ${holding.actor}: ${holding.reason}`;

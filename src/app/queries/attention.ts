@@ -36,11 +36,10 @@ export interface IssueView {
 }
 
 export function pendingDeployments({ engine, gatekeeping }: ControlPlane): readonly PendingView[] {
+  const waitsFor = gatekeeping.waits();
   return engine
     .states()
-    .flatMap((state) =>
-      state.active?.phase.name === 'pending' ? [viewPending(state.service, state.active, gatekeeping.waitsFor(state))] : [],
-    );
+    .flatMap((state) => (state.active?.phase.name === 'pending' ? [viewPending(state.service, state.active, waitsFor(state))] : []));
 }
 
 export interface PullRequestView {

@@ -61,6 +61,8 @@ export type ServiceEvent =
   /** All gates are open. `gateways`: who is there, in the order in which a rolling deployment goes over them. */
   | {
       readonly type: 'slot-granted';
+      /** Whose gates were looked at: another one can have taken its place. Missing in journals of older versions. */
+      readonly deploymentId?: string;
       readonly stableIsBreaching: boolean;
       readonly stableErrorRate: number | null;
       readonly gateways: readonly string[];

@@ -7,7 +7,7 @@ import type { Effect } from './effect.ts';
 import type { ServiceEvent } from './event.ts';
 import { pause, resume } from './pausing.ts';
 import { canaryWeight, judgedShare } from './shares.ts';
-import { currentStep, isOnTrial, isUntried, type Deployment, type ServiceState } from './state.ts';
+import { approvalsNeeded, currentStep, isOnTrial, isUntried, type Deployment, type ServiceState } from './state.ts';
 import { advance, holdIsOver, largestWeight, setWeight, start } from './steps.ts';
 import { finish, notice, promote, reassign, rollBack, unchanged, withPhase, type Transition } from './transitions.ts';
 
@@ -57,15 +57,16 @@ export function reduceProgress(state: ServiceState, event: ProgressEvent, now: I
   }
 }
 
-/** Whoever grants it has looked at windows, freezes and other services; approvals are counted here once more. */
+/** Whoever grants it has looked at windows, freezes and other services; what can have changed since then is looked at here once more. */
 function granted(
   state: ServiceState,
   active: Deployment,
   event: Extract<ProgressEvent, { type: 'slot-granted' }>,
   now: Instant,
 ): Transition {
-  const { phase, plan, approvals } = active;
-  if (phase.name !== 'pending' || approvals.length < plan.gates.approvals || state.freeze !== null) return unchanged(state);
+  const { phase, plan, approvals, id } = active;
+  const isMeant = phase.name === 'pending' && (event.deploymentId ?? id) === id;
+  if (!isMeant || approvals.length < approvalsNeeded(active) || state.freeze !== null) return unchanged(state);
   const begun = {
     ...active,
     stableWasBreaching: event.stableIsBreaching,

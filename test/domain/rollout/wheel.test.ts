@@ -36,6 +36,33 @@ function promoted(...digests: readonly string[]): Bench {
 
 const stableOf = (bench: Bench): string | undefined => bench.state.stable?.digest;
 
+describe('a slot', () => {
+  it('is for the deployment whose gates were looked at, not for what has taken its place', () => {
+    const bench = aService().take(seen('one', 'deploy-1')).take(seen('two', 'deploy-2'));
+    const pending = bench.state;
+    assert.equal(bench.take(granted({ deploymentId: 'deploy-1' })).state, pending);
+    assert.equal(bench.take(granted({ deploymentId: 'deploy-2' })).state.active?.phase.name, 'progressing');
+  });
+
+  it('is not taken without the approval that a held push needs', () => {
+    const held = aPlan({ gates: { ...aPlan().gates, directPushes: 'hold' } });
+    const origin = { kind: 'push', notes: [] } as const;
+    const found = {
+      type: 'origin-found',
+      deploymentId: 'deploy-1',
+      origin,
+      authors: [],
+      withdrawn: [],
+      reviews: [],
+      refusal: null,
+    } as const;
+    const bench = aService()
+      .take(seen('one', 'deploy-1', held))
+      .take(found);
+    assert.equal(bench.take(granted()).state.active?.phase.name, 'pending');
+  });
+});
+
 describe('a rollback', () => {
   it('takes back what is being promoted, also when a gateway never answers', () => {
     const bench = aService()
