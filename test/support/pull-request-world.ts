@@ -8,7 +8,7 @@ import type { ServiceState } from '../../src/domain/rollout/state.ts';
 import type { ConfigurationRepository } from '../../src/ports/repository.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { base, bootControlPlane, type ControlPlaneWorld } from './control-plane-world.ts';
-import { fakeClock } from './fake-clock.ts';
+import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { until } from './fake-control-plane.ts';
 import { aGithubWorld, assertContract, type GithubWorld } from './github-world.ts';
 import type { Opened } from './repositories.ts';
@@ -30,6 +30,8 @@ export interface PullRequestWorld {
   readonly git: Opened;
   readonly store: Store;
   readonly bench: ControlPlaneWorld<ConfigurationRepository>;
+  /** Another process on the same store, from now on in the place of `bench`. */
+  restart(): Promise<ControlPlaneWorld<ConfigurationRepository>>;
   as(login: string): Octokit['rest'];
   open(branch: string, files: Readonly<Record<string, string>>, author?: string): Promise<PullRequest>;
   review(number: number, login: string, event?: 'APPROVE' | 'REQUEST_CHANGES' | 'COMMENT'): Promise<void>;
@@ -63,7 +65,9 @@ export async function aPullRequestWorld(
   await prepare(world);
   const git = await remote.open();
   const store = await openSqliteStore(':memory:');
-  const bench = await bootControlPlane(store, git.repository, fakeClock(), null, git.writer, world.host());
+  const boot = (clock: FakeClock): Promise<ControlPlaneWorld<ConfigurationRepository>> =>
+    bootControlPlane(store, git.repository, clock, null, git.writer, world.host());
+  let bench = await boot(fakeClock());
   const as = (login: string): Octokit['rest'] =>
     new Octokit({ auth: github.tokenOf(login), baseUrl: github.baseUrl, userAgent: 'person' }).rest;
   const chat = (): ServiceState => bench.state('chat');
@@ -100,7 +104,14 @@ export async function aPullRequestWorld(
     world,
     git,
     store,
-    bench,
+    get bench() {
+      return bench;
+    },
+    async restart() {
+      await bench.controlPlane.stop();
+      bench = await boot(bench.clock);
+      return bench;
+    },
     as,
     chat,
     eventually,

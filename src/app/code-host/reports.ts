@@ -98,8 +98,10 @@ function seen(state: ServiceState, commit: string, digest: string): readonly Ser
 }
 
 function rejected(state: ServiceState, commit: string, { problems }: Rejection): ServiceReport {
-  const isQuarantine = problems[0]?.code === 'conflict';
-  return bare(state, commit, 'failure', isQuarantine ? 'quarantined' : 'rejected', problems.map(formatProblem)[0] ?? 'not valid');
+  const text = problems.map(formatProblem)[0] ?? 'not valid';
+  // Looked at again until it is known.
+  if (problems[0]?.code === 'unavailable') return bare(state, commit, 'pending', 'waiting', text);
+  return bare(state, commit, 'failure', problems[0]?.code === 'conflict' ? 'quarantined' : 'rejected', text);
 }
 
 /** What waited and was replaced, or was taken back before its turn came. */

@@ -1,39 +1,22 @@
 /** From a commit to events: what changed since the last look, for which services, by which commit. */
 import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
-import { utcDay } from '../../base/time.ts';
 import { groundProblems } from '../../domain/config/arms.ts';
-import type { ServiceDefinition } from '../../domain/config/service-definition.ts';
 import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
-import { resolvePeople } from '../../domain/safety/gates.ts';
-import { resolveSignatures } from '../../domain/safety/signatures.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
-import type { Store } from '../../ports/store.ts';
-import type { DeployDeps } from '../commands/deploy.ts';
-import type { Engine } from '../engine/engine.ts';
-import { accept, describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
-import { authorOf, hasReason, noReason } from './commit-facts.ts';
-import { createFitness, type Fitness, type Unfit } from './fitness.ts';
-import { lastChange, type LastChange, type Span } from './history.ts';
-import type { Loader } from './loader.ts';
-import { keepPeople } from './people.ts';
-import { readService, save, servingsOf } from './read-service.ts';
+import { describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
+import { createFitness } from './fitness.ts';
+import { lastChange, type Span } from './history.ts';
+import { actor, lookAt, reject, type Look, type LookDeps } from './look.ts';
+import { pass, type Passage } from './passage.ts';
+import { readService, save } from './read-service.ts';
 
-export interface ReconcilerDeps {
-  readonly engine: Engine;
-  readonly store: Store;
-  readonly repository: ConfigurationRepository;
+export interface ReconcilerDeps extends LookDeps {
   readonly codeHost: CodeHost | null;
   readonly branchName: string;
-  readonly loader: Loader;
-  readonly clock: Clock;
   readonly log: Log;
-  readonly mergeYaml: DeployDeps['mergeYaml'];
-  /** What a digest of the service resolves to was stored anew. */
-  readonly onConfiguration: (service: string) => void;
   /** Throws StalledError when somebody else's record shows that this is no first start. */
   readonly beforeBootstrap: () => Promise<void>;
   readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
@@ -42,7 +25,6 @@ export interface ReconcilerDeps {
 const headKey = 'head';
 /** What is being worked through: not `head` after a crash in between. */
 const workingKey = 'head-working';
-const actor = 'git';
 
 export interface Reconciler {
   /** Puts the settings accepted last in force again, before anything is decided. */
@@ -64,8 +46,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let accepted: Accepted | null = null;
   // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
   let isInterrupted = false;
-  let settingsWait = false;
-  const fitness = createFitness(deps);
+  // Also after a restart: whether they do is in no state.
+  let settingsWait = true;
+  const passing = { ...deps, fitness: createFitness(deps) };
 
   function isDone(tip: string): boolean {
     return tip === head && !isInterrupted && !settingsWait && deps.engine.states().every(isAccountedFor);
@@ -79,24 +62,23 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     await store.put(workingKey, tip);
     const tree = await repository.tree(tip);
     const span = await spanOf(repository, head, tree);
-    const { next, inForce, unfit } = await admit(deps, fitness, span, accepted);
+    const passage = await pass(passing, span, accepted, settingsWait);
     if (head === null) {
       await deps.beforeBootstrap();
-      await bootstrap(deps, tree, inForce);
+      await bootstrap(deps, tree, passage);
     } else
       await advance(deps, {
         span,
-        unfit,
         tree,
-        inForce,
-        looksAtAll: isInterrupted || !isSameCatalogue(accepted ?? nothingAccepted, next.accepted),
+        passage,
+        looksAtAll: isInterrupted || !isSameCatalogue(accepted ?? nothingAccepted, passage.accepted),
         isAccepted: tip === acceptedHead,
       });
-    if (accepted === null || !isSameAccepted(accepted, next.accepted)) await saveAccepted(store, next.accepted);
-    accepted = next.accepted;
+    if (accepted === null || !isSameAccepted(accepted, passage.accepted)) await saveAccepted(store, passage.accepted);
+    accepted = passage.accepted;
     // Whether they are signed could not be seen.
-    settingsWait = next.problems.some(({ code }) => code === 'unavailable');
-    tellOfSettings(deps, accepted, next.problems, tip);
+    settingsWait = passage.problems.some(({ code }) => code === 'unavailable');
+    tellOfSettings(deps, accepted, passage.problems, tip);
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
     await store.put(headKey, tip);
     head = tip;
@@ -138,26 +120,6 @@ async function spanOf(repository: ConfigurationRepository, head: string | null, 
   return { from: head ?? tree.commit, tree, commits };
 }
 
-interface Admitted {
-  readonly next: Awaited<ReturnType<typeof accept>>;
-  /** For what the commit brings besides. */
-  readonly inForce: Accepted;
-  readonly unfit: Unfit;
-}
-
-async function admit({ loader }: ReconcilerDeps, fitness: Fitness, span: Span, accepted: Accepted | null): Promise<Admitted> {
-  // On the very first commit there is nothing older to be admitted under.
-  if (accepted === null) {
-    const next = await accept(loader, span.tree, nothingAccepted, new Map());
-    return { next, inForce: next.accepted, unfit: new Map() };
-  }
-  const { repository } = accepted;
-  const rules = { signatures: resolveSignatures(repository), directPushes: repository.versioning?.direct_pushes ?? 'refuse' } as const;
-  const unfit = await fitness.look(span, rules);
-  const next = await accept(loader, span.tree, accepted, unfit);
-  return { next, inForce: { ...accepted, catalogue: next.accepted.catalogue }, unfit };
-}
-
 function tellOfSettings({ log, onSettings }: ReconcilerDeps, accepted: Accepted, problems: readonly Problem[], commit: string): void {
   if (problems.length > 0) log.warn({ commit, problems: describeProblems(problems) }, 'settings refused, the last accepted stay in force');
   onSettings(accepted, problems);
@@ -168,12 +130,13 @@ function isSameCatalogue(a: Accepted, b: Accepted): boolean {
 }
 
 /** The first look: each valid service is adopted as it is, without a rollout. */
-async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Accepted): Promise<void> {
+async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, passage: Passage): Promise<void> {
   const { commit } = tree;
+  const { inForce } = passage.under({ commit, isOld: true });
   for (const service of tree.services.keys()) {
     // Adopted by a first look that a crash cut short: what came since then is a change like any other.
     if ((deps.engine.state(service)?.stable ?? null) !== null) {
-      await lookAt(deps, { unfit: new Map(), tree, inForce }, service, { commit, passedOver: [], isOld: true });
+      await lookAt(deps, { tree, passage }, service, { commit, passedOver: [], isOld: true });
       continue;
     }
     const read = await readService(deps, tree, service, inForce);
@@ -187,11 +150,8 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, inForce: Ac
   }
 }
 
-interface Advance {
+interface Advance extends Look {
   readonly span: Span;
-  readonly unfit: Unfit;
-  readonly tree: RepositoryTree;
-  readonly inForce: Accepted;
   /** The catalogue has changed, or a crash cut the last look short. */
   readonly looksAtAll: boolean;
   readonly isAccepted: boolean;
@@ -242,87 +202,6 @@ function hasSameFile(before: RepositoryTree, after: RepositoryTree, service: str
   return oid !== undefined && oid === before.services.get(service)?.config?.oid;
 }
 
-type Look = Pick<Advance, 'unfit' | 'tree' | 'inForce'>;
-
-/** Why it is not tried although it could be served. */
-async function problemsOf(deps: ReconcilerDeps, step: Look, definition: ServiceDefinition, commit: string): Promise<readonly Problem[]> {
-  const { service, digest, config, plan } = definition;
-  const unsigned = unsignedProblem(deps, step, service, digest);
-  if (unsigned !== null) return [unsigned];
-  const unfounded = groundProblems(config, deps.engine.state(service)?.stable != null);
-  if (unfounded.length > 0) return unfounded;
-  return plan.gates.needsReason && !hasReason(await deps.repository.message(commit)) ? [noReason] : [];
-}
-
-async function lookAt(deps: ReconcilerDeps, step: Look, service: string, change: LastChange): Promise<void> {
-  const { passedOver, isOld } = change;
-  // Looked at again: what brought it has not changed by that.
-  const commit = (isOld ? deps.engine.state(service)?.seen?.commit : undefined) ?? change.commit;
-  const read = await readService(deps, step.tree, service, step.inForce);
-  const problems = read.ok ? await problemsOf(deps, step, read.value.definition, commit) : read.error;
-  if (!read.ok || problems.length > 0) {
-    await reject(deps, service, { ...change, commit }, problems);
-    return;
-  }
-  const { definition } = read.value;
-  const known = await servingsOf(deps, definition);
-  await save(deps, read.value, commit);
-  const revision = { commit, digest: definition.digest };
-  const author = await authorOf(deps, commit, passedOver);
-  await keepPeople(deps.store, resolvePeople(step.inForce.repository.people ?? []));
-  await deps.engine.dispatch(
-    service,
-    {
-      type: 'revision-seen',
-      revision,
-      deploymentId: await newDeploymentId(deps),
-      plan: definition.plan,
-      author,
-      ...(isOld ? { isOld } : {}),
-      ...(passedOver.length === 0 ? {} : { passedOver }),
-    },
-    actor,
-  );
-  const servings = [definition, ...definition.arms].map(({ serving }) => JSON.stringify(serving));
-  const pricesChanged = servings.some((serving, index) => known[index] != null && known[index] !== serving);
-  if (pricesChanged) await deps.engine.dispatch(service, { type: 'catalogue-changed' }, actor);
-}
-
-/** What serves the same as before needs nobody's signature; our own reverts restore that. */
-function unsignedProblem({ engine }: ReconcilerDeps, { unfit }: Look, service: string, digest: string): Problem | null {
-  const state = engine.state(service);
-  if (isAskedForBy(state?.stable, digest) || isAskedForBy(state?.active?.revision, digest)) return null;
-  return unfit.get(`services/${service}/config.yaml`) ?? null;
-}
-
-async function reject(
-  deps: ReconcilerDeps,
-  service: string,
-  { commit, passedOver, isOld }: LastChange,
-  problems: readonly Problem[],
-): Promise<void> {
-  const already = deps.engine.state(service)?.rejection;
-  if (already?.commit === commit && JSON.stringify(already.problems) === JSON.stringify(problems)) return;
-  await deps.engine.dispatch(
-    service,
-    {
-      type: 'revision-rejected',
-      commit,
-      deploymentId: await newDeploymentId(deps),
-      problems,
-      author: await authorOf(deps, commit, passedOver),
-      ...(isOld ? { isOld } : {}),
-      ...(passedOver.length === 0 ? {} : { passedOver }),
-    },
-    actor,
-  );
-}
-
-async function newDeploymentId({ clock, store }: ReconcilerDeps): Promise<string> {
-  const day = utcDay(clock.now());
-  return `deploy-${day}-${String(await store.nextDeploymentNumber(day)).padStart(3, '0')}`;
-}
-
 function refuseMassRemoval(removed: number, all: number, commit: string): void {
   if (removed < 2 || removed <= all / 10) return;
   throw new StalledError(
@@ -332,9 +211,10 @@ function refuseMassRemoval(removed: number, all: number, commit: string): void {
 
 /** A rewritten history is taken as it is when it only goes back to what was promoted lately. */
 async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void> {
+  const { inForce } = step.passage.under({ commit: step.tree.commit, isOld: true });
   for (const service of step.tree.services.keys()) {
     const state = deps.engine.state(service);
-    const read = await readService(deps, step.tree, service, step.inForce);
+    const read = await readService(deps, step.tree, service, inForce);
     const digest = read.ok ? read.value.definition.digest : null;
     const isKnown =
       digest !== null &&

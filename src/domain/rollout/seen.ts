@@ -64,15 +64,18 @@ function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revisi
   const first = event.problems[0];
   const reason = first === undefined ? 'not valid' : formatProblem(first);
   const last = refusal(state, { deploymentId: event.deploymentId, revision: { commit: event.commit, digest: '' } }, reason, now);
+  // Looked at again until it is known.
+  const isPutOff = first?.code === 'unavailable';
   const next = {
     ...state,
     seen: { commit: event.commit, digest: null },
     rejection: { commit: event.commit, problems: event.problems, at: now },
-    last: state.active === null ? last : state.last,
+    last: state.active === null && !isPutOff ? last : state.last,
     orphaned: false,
     waiting: null,
   };
-  return [next, [notice(last, 'rejected', 'warning', `${state.service}: rejected ${event.commit.slice(0, 12)}: ${reason}`)]];
+  const [severity, what] = isPutOff ? (['info', 'not decided on yet:'] as const) : (['warning', 'rejected'] as const);
+  return [next, [notice(last, 'rejected', severity, `${state.service}: ${what} ${event.commit.slice(0, 12)}: ${reason}`)]];
 }
 
 /** A comment, a new layout, or content that is on its way already. While it is being rolled back it waits for the answer to that. */

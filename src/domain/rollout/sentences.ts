@@ -61,6 +61,12 @@ function describePlan(active: Deployment): string {
   return `${kind}${steps.length === 0 ? '' : ` ${steps.map(describeStep).join(', ')}`}${chosen}`;
 }
 
+function describeRejected({ commit, problems }: Extract<ServiceEvent, { type: 'revision-rejected' }>): string {
+  const [first] = problems;
+  const what = first?.code === 'unavailable' ? 'not decided on yet:' : 'rejected';
+  return `${what} ${commit.slice(0, 12)}: ${first === undefined ? 'not valid' : formatProblem(first)}`;
+}
+
 function describeEvent(before: ServiceState, event: ServiceEvent, after: ServiceState): string {
   if (isCommand(event)) return describeCommand(before, event, after);
   switch (event.type) {
@@ -69,7 +75,7 @@ function describeEvent(before: ServiceState, event: ServiceEvent, after: Service
     case 'revision-seen':
       return describeSeen(event, after);
     case 'revision-rejected':
-      return `rejected ${event.commit.slice(0, 12)}: ${event.problems.map(formatProblem)[0] ?? 'not valid'}`;
+      return describeRejected(event);
     case 'service-removed':
       return 'orphaned, its folder is gone from the branch; it goes on serving stable';
     case 'gateway-refused':
