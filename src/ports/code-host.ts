@@ -42,15 +42,17 @@ export interface Verification {
 
 export interface PullRequestCommit {
   readonly id: string;
+  readonly parents: readonly string[];
   /** Made and signed by it for a person who had it merge another branch in. */
   readonly isHostMerge: boolean;
+  /** Of whoever made it, or is named by `Co-authored-by`. */
+  readonly logins: readonly string[];
+  /** The same as `Name <address>`. */
+  readonly names: readonly string[];
 }
 
 export interface Committers {
   readonly commits: readonly PullRequestCommit[];
-  readonly logins: readonly string[];
-  /** `Name <address>`, of commits and of their `Co-authored-by`. */
-  readonly names: readonly string[];
   /** False: there are more commits than the host tells of. */
   readonly isComplete: boolean;
 }

@@ -88,6 +88,54 @@ describe('has a hand in it', () => {
   });
 });
 
+describe('has no hand in it', () => {
+  /** Somebody presses "Update branch", or resolves there what conflicts. */
+  async function updated(pull: PullRequest, content: string, by: string): Promise<void> {
+    w.world.remote.git('checkout', '-q', 'main');
+    w.world.remote.git('reset', '-q', '--hard', 'origin/main');
+    w.world.remote.commit({ 'README.md': 'moved on\n' }, 'meanwhile');
+    const { bare, verified } = w.github.state;
+    const main = (await bare.tip('main')) ?? '';
+    const tree = (await bare.writeTree(main, [{ path: file, mode: '100644', content }])) ?? '';
+    const author = { name: by, email: `${by}@example.com` };
+    const sha = (await bare.writeCommit({ tree, parents: [pull.head, main], message: "Merge branch 'main'", author })) ?? '';
+    verified.add(sha);
+    await bare.moveBranch(pull.branch, sha);
+  }
+
+  for (const method of ['merge', 'squash', 'rebase'] as const)
+    it(`who has only had the host bring it up to date (${method})`, async () => {
+      w = await aPullRequestWorld(settings(needsApproval));
+      const pull = await w.open('topic', { [file]: text(0.5) });
+      await updated(pull, text(0.5), 'bob');
+      await w.review(pull.number, 'bob');
+      await w.merge(pull.number, method, 'bob');
+      await w.eventually('on trial', () => w.chat().active?.phase.name === 'progressing');
+      assert.deepEqual(w.approvers(), ['Bob']);
+      assert.doesNotMatch(w.chat().active?.author ?? '', /bob/);
+    });
+
+  it('unless they have put something of their own into that', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    await updated(pull, text(0.9), 'bob');
+    await w.review(pull.number, 'bob');
+    await w.merge(pull.number);
+    await w.assertHeld(/@bob/);
+    assert.match(await approveAs('bob-key'), /nobody approves a change of their own/);
+  });
+
+  it('unless they have made another commit of it', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    w.world.branch('topic', { [file]: text(0.6) }, 'bob');
+    await updated(pull, text(0.6), 'bob');
+    await w.review(pull.number, 'bob');
+    await w.merge(pull.number);
+    await w.assertHeld(/@bob/);
+  });
+});
+
 describe('on a branch of ours', () => {
   const branch = 'actuator/deploy/chat-abc';
 

@@ -153,8 +153,10 @@ describe('a protected branch', () => {
     await mergePull(w.github.state, revert, 'merge', 'actuator[bot]');
     w.github.fail(null);
     const next = await w.eventually('another', () => w.github.state.pulls[3]);
-    assert.equal((await w.github.state.bare.file(next.branch, file))?.content.toString(), text(0.1));
+    // Before that is seen it would take back what is on the branch no more, and conflict.
+    await w.eventually('merge seen', () => w.chat().unreverted?.bad.commit === revert.mergeCommit);
     await w.eventually('known', () => w.chat().unreverted?.pullRequest?.number === next.number);
+    assert.equal((await w.github.state.bare.file(next.branch, file))?.content.toString(), text(0.1));
     await w.review(next.number, 'bob');
     await w.eventually('reverted', () => w.chat().unreverted === null && w.chat().rejection === null);
   });

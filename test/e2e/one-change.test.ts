@@ -10,7 +10,7 @@ import { startLoad, type Load } from '../../src/demo/load.ts';
 import { allEvents, status, untilEnded } from '../../src/demo/story.ts';
 import { createWorld, pause, type World } from '../../src/demo/world.ts';
 import { until } from '../support/fake-control-plane.ts';
-import { quickSettings, slowSettings } from '../support/quick-settings.ts';
+import { latencySettings, quickSettings, slowSettings } from '../support/quick-settings.ts';
 
 const service = 'support-chat';
 const binary = join(import.meta.dirname, '../../bin/actuator.cjs');
@@ -87,7 +87,7 @@ describe('one change', () => {
   });
 
   it('is rolled back when its answers are right and only slow', async () => {
-    await start(quickSettings);
+    await start(latencySettings);
     const { counts } = traffic();
     await pause(3000);
     world.provider.set('gpt-next', { latencyMs: 120 });

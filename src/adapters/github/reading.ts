@@ -1,4 +1,5 @@
 /** What we ask GitHub. */
+import { LRUMap } from '../../base/lru.ts';
 import { coAuthors } from '../../base/text.ts';
 import type { CodeHost, PullRequest, Review } from '../../ports/code-host.ts';
 import type { Asking } from './asking.ts';
@@ -15,7 +16,20 @@ export function hostBy(address: string): IsHost {
 type Reading = Pick<CodeHost, 'pullRequestsOf' | 'fileAt' | 'filesAt' | 'verification'>;
 type PullRequests = Pick<CodeHost, 'pullRequest' | 'openPullRequests' | 'changedFiles' | 'reviews' | 'committers'>;
 
+/** Trees of commits, which never change; one of a repository with 10,000 services takes some megabytes. */
+const treesKept = 20;
+
 export function createReading({ at, ask, askFor }: Asking, isHost: IsHost): Reading {
+  const trees = new LRUMap<string, Promise<ReadonlyMap<string, string> | null>>(treesKept);
+
+  async function treeOf(commit: string): Promise<ReadonlyMap<string, string> | null> {
+    const found = await askFor(`files at ${commit.slice(0, 12)}`, (octokit) =>
+      octokit.rest.git.getTree({ ...at, tree_sha: commit, recursive: '1' }),
+    );
+    if (found === null || found.data.truncated) return null;
+    return new Map(found.data.tree.flatMap(({ type, path, sha }) => (type === 'blob' ? [[path, sha] as const] : [])));
+  }
+
   return {
     async pullRequestsOf(commit) {
       const list = await ask(`pull requests of ${commit.slice(0, 12)}`, async (octokit) => {
@@ -41,12 +55,12 @@ export function createReading({ at, ask, askFor }: Asking, isHost: IsHost): Read
       if (file === undefined || Array.isArray(file) || file.type !== 'file' || file.encoding !== 'base64') return null;
       return Buffer.from(file.content, 'base64').toString('utf8');
     },
-    async filesAt(commit) {
-      const found = await askFor(`files at ${commit.slice(0, 12)}`, (octokit) =>
-        octokit.rest.git.getTree({ ...at, tree_sha: commit, recursive: '1' }),
-      );
-      if (found === null || found.data.truncated) return null;
-      return new Map(found.data.tree.flatMap(({ type, path, sha }) => (type === 'blob' ? [[path, sha] as const] : [])));
+    filesAt(commit) {
+      const known = trees.get(commit) ?? treeOf(commit);
+      trees.set(commit, known);
+      // One that the host does not show yet is asked for again.
+      known.then((files) => files ?? trees.delete(commit)).catch(() => trees.delete(commit));
+      return known;
     },
     async verification(commit) {
       const found = await ask(`signature of ${commit.slice(0, 12)}`, (octokit) => octokit.rest.repos.getCommit({ ...at, ref: commit }));
@@ -87,22 +101,19 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
         octokit.paginate(octokit.rest.pulls.listCommits, { ...at, pull_number: number, per_page: 100 }),
       );
       const shared = list.filter(({ commit }) => coAuthors(commit.message).length > 0).map(({ node_id: id }) => id);
-      const logins = [
-        ...list.flatMap(({ author, committer }) => [loginOf(author), loginOf(committer)]),
-        ...(await loginsOfAuthors(ask, shared)),
-      ];
-      const names = list.flatMap(({ commit }) => [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)]);
+      const named = await loginsOfAuthors(ask, shared);
       return {
-        commits: list.map(({ sha, author, committer, commit, parents }) => ({
+        commits: list.map(({ sha, node_id: id, author, committer, commit, parents }) => ({
           id: sha,
+          parents: parents.map((parent) => parent.sha),
           isHostMerge:
             parents.length === 2 &&
             typeOf(author) === 'User' &&
             commit.verification?.verified === true &&
             isHost(committer, commit.committer?.email),
+          logins: [loginOf(author), loginOf(committer), ...(named.get(id) ?? [])].filter(isPerson),
+          names: [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)].filter((name) => name !== null),
         })),
-        logins: [...new Set(logins.filter((login): login is string => login !== null && login !== webFlow))],
-        names: [...new Set(names.filter((name) => name !== null))],
         isComplete: list.length < mostCommitsTold,
       };
     },
@@ -122,13 +133,14 @@ interface AuthorsOfCommits {
 
 const mostIds = 50;
 
-async function loginsOfAuthors(ask: Asking['ask'], ids: readonly string[]): Promise<readonly string[]> {
-  const logins: string[] = [];
+/** By commit. */
+async function loginsOfAuthors(ask: Asking['ask'], ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  const logins = new Map<string, readonly string[]>();
   for (let from = 0; from < ids.length; from += mostIds) {
-    const { nodes } = await ask('authors of commits', (octokit) =>
-      octokit.graphql<AuthorsOfCommits>(authorsOfCommits, { ids: ids.slice(from, from + mostIds) }),
-    );
-    logins.push(...nodes.flatMap((node) => node?.authors?.nodes ?? []).flatMap((author) => author?.user?.login ?? []));
+    const asked = ids.slice(from, from + mostIds);
+    const { nodes } = await ask('authors of commits', (octokit) => octokit.graphql<AuthorsOfCommits>(authorsOfCommits, { ids: asked }));
+    for (const [index, id] of asked.entries())
+      logins.set(id, nodes[index]?.authors?.nodes.flatMap((author) => author?.user?.login ?? []) ?? []);
   }
   return logins;
 }
@@ -204,6 +216,10 @@ function loginOf(user: object | null | undefined): string | null {
 
 function typeOf(account: object | null | undefined): unknown {
   return account != null && 'type' in account ? account.type : null;
+}
+
+function isPerson(login: string | null): login is string {
+  return login !== null && login !== webFlow;
 }
 
 /** Of commits that GitHub makes itself. */

@@ -193,11 +193,14 @@ async function askAbout(deps: CodeHostDeps, commit: string, age: Age): Promise<F
   return {
     pull: { number, url },
     authors: about.flatMap(({ authors }) => authors),
-    mergers: await mergersOf(
-      deps,
-      commit,
-      arrival.map(({ head }) => head),
-    ),
+    mergers: [
+      ...about.flatMap(({ mergers }) => mergers),
+      ...(await mergersOf(
+        deps,
+        commit,
+        arrival.map(({ head }) => head),
+      )),
+    ],
     reviews: about.flatMap(({ reviews }) => reviews),
     notes: about.flatMap(({ notes }) => notes),
     unknown: about.map((one) => one.unknown).find((why) => why !== null) ?? null,
@@ -221,11 +224,14 @@ async function mergersOf({ repository, host }: CodeHostDeps, commit: string, hea
   return (await isMadeByHost(host, commit)) ? [merge.author] : [];
 }
 
-async function readMerged(deps: CodeHostDeps, pull: PullRequest): Promise<Pick<Found, 'authors' | 'reviews' | 'notes' | 'unknown'>> {
-  const [reviews, { identities, problem }] = await Promise.all([deps.host.reviews(pull.number), authorsOf(deps, pull)]);
+type Merged = Pick<Found, 'authors' | 'mergers' | 'reviews' | 'notes' | 'unknown'>;
+
+async function readMerged(deps: CodeHostDeps, pull: PullRequest): Promise<Merged> {
+  const [reviews, { identities, mergers, problem }] = await Promise.all([deps.host.reviews(pull.number), authorsOf(deps, pull)]);
   if (problem !== null)
     return {
       authors: identities,
+      mergers,
       unknown: `#${pull.number} ${problem}`,
       reviews: [],
       notes: [`#${pull.number} ${problem}, so nobody is known to have no hand in it: bring it by a new pull request`],
@@ -234,5 +240,5 @@ async function readMerged(deps: CodeHostDeps, pull: PullRequest): Promise<Pick<F
   // A comment takes nothing back.
   for (const review of reviews) if (review.verdict !== 'commented') newest.set(review.reviewer.login, review);
   const approving = [...newest.values()].filter(({ verdict }) => verdict === 'approved');
-  return { authors: identities, unknown: null, reviews: approving.map((review) => [pull, review]), notes: [] };
+  return { authors: identities, mergers, unknown: null, reviews: approving.map((review) => [pull, review]), notes: [] };
 }

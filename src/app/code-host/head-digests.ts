@@ -51,20 +51,12 @@ function treesOf(repository: ConfigurationRepository | null): (commit: string) =
 /** A commit that was merged by a squash is in no branch of ours, so its files are asked of the host. */
 export function createHeadDigests({ host, read, store, repository }: HeadDigestDeps): HeadDigests {
   const known = new LRUMap<string, readonly Content[]>(knownContents);
-  const trees = new LRUMap<string, Promise<ReadonlyMap<string, string> | null>>(knownTrees);
   const ownTree = treesOf(repository);
-
-  function filesOf(commit: string): Promise<ReadonlyMap<string, string> | null> {
-    const found = trees.get(commit) ?? host.filesAt(commit);
-    trees.set(commit, found);
-    found.catch(() => trees.delete(commit));
-    return found;
-  }
 
   async function textAt(path: string, commit: string, near: string | null): Promise<string | null> {
     const tree = near === null ? null : await ownTree(near);
     const own = tree === null ? null : blobAt(tree, path);
-    const isOwn = commit === near || (own != null && (await filesOf(commit))?.get(path) === own.oid);
+    const isOwn = commit === near || (own != null && (await host.filesAt(commit))?.get(path) === own.oid);
     if (own == null || repository === null || !isOwn) return host.fileAt(commit, path);
     const found = await repository.read(own);
     return 'text' in found ? found.text : host.fileAt(commit, path);
@@ -103,7 +95,7 @@ export function createHeadDigests({ host, read, store, repository }: HeadDigestD
     of: contentsOf,
     async isSame(state, reviewed, own) {
       const tree = await ownTree(own);
-      const files = await filesOf(reviewed);
+      const files = await host.filesAt(reviewed);
       const hasSame = (path: string): boolean => tree !== null && (files?.get(path) ?? null) === oidAt(tree, path);
       if (['models.yaml', `services/${state.service}/config.yaml`].every(hasSame)) return true;
       const [one] = await contentsOf(state, reviewed, own);

@@ -8,24 +8,52 @@ import { branchRequesterKey, proposedKey } from './parts.ts';
 export interface Authors {
   /** Logins, names with addresses, and whoever had us open it. */
   readonly identities: readonly string[];
+  /** Who only had the host merge another branch into it, as Git names them. */
+  readonly mergers: readonly string[];
   /** Why nobody is known to have no hand in it; null: all who have are known. */
   readonly problem: string | null;
 }
 
-export async function authorsOf(
-  { host, store }: { readonly host: CodeHost; readonly store: Pick<Store, 'get'> },
-  { number, author, branch }: PullRequest,
-): Promise<Authors> {
-  const [{ commits, logins, names, isComplete }, requester, own] = await Promise.all([
+type AuthorDeps = { readonly host: CodeHost; readonly store: Pick<Store, 'get'> };
+
+export async function authorsOf({ host, store }: AuthorDeps, { number, author, branch }: PullRequest): Promise<Authors> {
+  const [{ commits, isComplete }, requester, own] = await Promise.all([
     host.committers(number),
     store.get(branchRequesterKey(branch)),
     store.get(proposedKey(branch)),
   ]);
-  const identities = [...[author, ...logins].map(loginIdentity), ...names, ...(requester === null ? [] : [requester])];
+  const updates = await updatesAmong(host, commits);
+  const bringing = commits.filter((commit) => !updates.includes(commit));
+  const names = bringing.flatMap((commit) => commit.names);
+  const logins = [author, ...bringing.flatMap((commit) => commit.logins)];
   return {
-    identities: [...new Set(identities)],
+    identities: [...new Set([...logins.map(loginIdentity), ...names, ...(requester === null ? [] : [requester])])],
+    mergers: updates.flatMap((commit) => commit.names),
     problem: isComplete ? foreignProblem(commits, own) : 'has more commits than the code host tells of',
   };
+}
+
+/** Whose files are asked for; of more of them, whoever had them made has a hand in it. */
+const mostUpdates = 20;
+
+/** Merges that the host has made ("Update branch") and that bring nothing that neither side has: whoever pressed the button changed nothing. */
+async function updatesAmong(host: CodeHost, commits: readonly PullRequestCommit[]): Promise<readonly PullRequestCommit[]> {
+  const merges = commits.filter(({ isHostMerge }) => isHostMerge).slice(0, mostUpdates);
+  const found: PullRequestCommit[] = [];
+  for (const merge of merges) if (await isOfItsSides(host, merge)) found.push(merge);
+  return found;
+}
+
+async function isOfItsSides(host: CodeHost, { id, parents }: PullRequestCommit): Promise<boolean> {
+  const files = await Promise.all([id, ...parents].map((commit) => host.filesAt(commit)));
+  const [made, ...sides] = files.flatMap((one) => one ?? []);
+  if (made === undefined || sides.length < parents.length) return false;
+  const paths = new Set([made, ...sides].flatMap((one) => [...one.keys()]).filter(isServed));
+  return [...paths].every((path) => sides.some((side) => side.get(path) === made.get(path)));
+}
+
+function isServed(path: string): boolean {
+  return path === 'models.yaml' || /^services\/[^/]+\/config\.yaml$/.test(path);
 }
 
 /** Git's authors can be forged, and on a branch of ours everybody but us would be somebody who wants to hide; a host knows who is logged in. */

@@ -87,7 +87,7 @@ export function openBare(directory: string): Bare {
   const tip = async (branch: string): Promise<string | null> =>
     (await git(['rev-parse', '-q', '--verify', `refs/heads/${branch}`]).catch(() => '')).trim() || null;
   const between = async (base: string, head: string): Promise<readonly string[]> =>
-    (await git(['rev-list', '--reverse', `${base}..${head}`])).split('\n').filter((line) => line !== '');
+    (await git(['rev-list', '--topo-order', '--reverse', `${base}..${head}`])).split('\n').filter((line) => line !== '');
 
   return {
     tip,

@@ -71,9 +71,11 @@ describe('pull requests', () => {
     );
     assert.equal(reviews[0]?.commit, head);
     assert.notEqual(reviews[1]?.commit, head);
-    const { logins, names, isComplete } = await host.committers(number);
-    assert.deepEqual([[...logins].sort(), isComplete], [['ada', 'cleo'], true]);
-    assert.ok(names.includes('cleo <cleo@example.com>'));
+    const { commits, isComplete } = await host.committers(number);
+    // Written by one, and committed by the other.
+    assert.deepEqual([commits.map(({ logins }) => logins), isComplete], [[['cleo', 'ada']], true]);
+    assert.ok(commits[0]?.names.includes('cleo <cleo@example.com>'));
+    assert.equal(commits[0]?.parents.length, 1);
     await person('bob').pulls.dismissReview({ ...at, pull_number: number, review_id: await idOfReview(number), message: 'old' });
     assert.equal((await host.reviews(number))[0]?.verdict, 'dismissed');
   });
@@ -85,8 +87,10 @@ describe('pull requests', () => {
     world.remote.git('checkout', '-q', 'topic');
     world.remote.git('commit', '-q', '--allow-empty', '-m', message);
     world.remote.git('push', '-q', 'origin', 'topic');
-    const { logins, names } = await host.committers(pull.number);
+    const { commits } = await host.committers(pull.number);
+    const { logins = [], names = [] } = commits.at(-1) ?? {};
     assert.ok(logins.includes('dora'), logins.join());
+    assert.ok(!commits[0]?.logins.includes('dora'));
     assert.ok(names.flatMap(namesOf).includes('@bob'), names.join());
   });
 
