@@ -113,6 +113,15 @@ describe('a direct push', () => {
     assert.deepEqual(w.bench.controlPlane.problems().settings, []);
   });
 
+  it('of a policy is refused whatever its name is', async () => {
+    w = await aPullRequestWorld(settings('policy: config\n'), { 'policies/config.yaml': needsApproval });
+    w.world.remote.commit({ 'policies/config.yaml': 'versioning: { require_approver: false }\n' }, 'pushed');
+    await w.eventually('waits', () => w.bench.controlPlane.problems().settings[0]?.file === 'policies/config.yaml');
+    w.bench.clock.advance(301_000);
+    await w.eventually('refused', () => /without a pull request/.test(w.bench.controlPlane.problems().settings[0]?.message ?? ''));
+    assert.equal(w.bench.controlPlane.reconciler.accepted()?.policies['config']?.versioning?.require_approver, true);
+  });
+
   it('of settings stays out although they were invalid first, and became valid without being touched', async () => {
     w = await aPullRequestWorld(settings());
     w.world.remote.commit({ 'actuator.yaml': settings('versioning: { direct_pushes: allow }\n'), 'policies/x.yaml': 'nonsense: 1\n' });

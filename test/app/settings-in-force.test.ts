@@ -5,6 +5,7 @@ import { openSqliteStore } from '../../src/adapters/store/sqlite-store.ts';
 import { aHistory, base, bootControlPlane, service, type ControlPlaneWorld } from '../support/control-plane-world.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/fake-control-plane.ts';
+import { aHostedWorld, type HostedWorld } from '../support/hosted-history.ts';
 import { aPullRequestWorld, file, settings, text, type PullRequestWorld } from '../support/pull-request-world.ts';
 
 const strict = `${base['actuator.yaml']}versioning: { require_approver: true, approval_roles: [sre], direct_pushes: allow }\n`;
@@ -130,5 +131,121 @@ describe('with a code host', () => {
     await until('admitted', () => again.controlPlane.reconciler.accepted()?.repository.versioning?.require_approver);
     assert.equal(again.controlPlane.reconciler.head(), head);
     await until('on its way', () => again.state('chat').active?.plan.gates.approvals === 1);
+  });
+});
+
+describe('while settings wait', () => {
+  const people = 'people: [{ name: Ada, emails: [ada@example.com], logins: [ada], roles: [sre] }]\n';
+  const demanding = `${loose}${people}versioning: { require_approver: true, approval_roles: [sre] }\n`;
+  const chat = 'services/chat/config.yaml';
+  const first = { ...base, 'actuator.yaml': demanding, [chat]: service('m'), 'services/other/config.yaml': service('m') };
+  const overrides = { 'services/chat/rollout.yaml': 'versioning: {}\n' };
+  let w: HostedWorld;
+
+  afterEach(() => w.close());
+
+  const code = (): string | undefined => w.bench.state('chat').rejection?.problems[0]?.code;
+  const lastStatus = (commit: string): string | undefined => w.statuses.findLast((status) => status.commit === commit)?.state;
+
+  it('a change that loosens them waits, and gains nothing by it', async () => {
+    w = await aHostedWorld(first);
+    w.push({ ...first, ...overrides }, 'push');
+    w.push({ ...first, ...overrides, [chat]: service('n'), 'actuator.yaml': `${loose}${people}` });
+    await w.look();
+    assert.equal(code(), 'unavailable');
+    w.clock.advance(31 * 60_000);
+    await w.look();
+    assert.equal(w.bench.state('chat').active?.plan.gates.approvals, 1);
+  });
+
+  it('what was refused stays out, also when the look that saw it taken back has failed', async () => {
+    w = await aHostedWorld(first);
+    const open = { ...first, 'actuator.yaml': `${loose}versioning: { direct_pushes: allow }\n` };
+    w.push(open, 'push');
+    await w.look();
+    w.clock.advance(31 * 60_000);
+    await w.look();
+    const { [chat]: _chat, 'services/other/config.yaml': _other, ...gone } = { ...first };
+    w.push(gone, 'push');
+    await assert.rejects(w.look(), /services are gone/);
+    w.push(open, 'push');
+    await w.look();
+    w.clock.advance(31 * 60_000);
+    await w.look();
+    assert.equal(w.bench.controlPlane.reconciler.accepted()?.repository.versioning?.require_approver, true);
+  });
+
+  it('what was admitted since then stays in force, also when the host is away again, and after a restart', async () => {
+    w = await aHostedWorld(first);
+    const waiting = { ...first, ...overrides };
+    w.push(waiting, 'push');
+    w.push({ ...waiting, 'actuator.yaml': `${demanding}freeze: { reason: release }\n` });
+    const frozen = (): string | undefined => w.bench.controlPlane.reconciler.accepted()?.repository.freeze?.reason;
+    await w.look();
+    assert.equal(frozen(), 'release');
+    w.away();
+    await w.look();
+    assert.equal(frozen(), 'release');
+    await w.restart();
+    await w.look();
+    assert.equal(frozen(), 'release');
+  });
+
+  it('what a person has turned down stays so', async () => {
+    w = await aHostedWorld(first);
+    const changed = { ...first, [chat]: service('n') };
+    w.push(changed);
+    await w.look();
+    const order = { type: 'turned-down', deploymentId: null, reason: 'no', actor: 'bob' } as const;
+    await w.bench.controlPlane.engine.dispatch('chat', order, 'bob');
+    const models = { ...changed, 'models.yaml': `${base['models.yaml']}# more\n` };
+    w.push(models, 'away');
+    w.push({ ...models, ...overrides }, 'away');
+    await w.look();
+    assert.equal(code(), 'forbidden');
+    w.back();
+    await w.look();
+    assert.deepEqual([code(), w.bench.state('chat').active], ['forbidden', null]);
+  });
+
+  it('a change that is replaced or removed meanwhile gets its end, and looks get done', async () => {
+    w = await aHostedWorld(first);
+    w.push({ ...first, 'actuator.yaml': loose }, 'away');
+    const one = w.push({ ...first, 'actuator.yaml': loose, [chat]: service('n') });
+    await w.look();
+    await until('waits', () => lastStatus(one) === 'pending');
+    const other = w.push({ ...first, 'actuator.yaml': loose, [chat]: 'llm: { model: n, parameters: { max_tokens: 9 } }\n' });
+    await w.look();
+    await until('superseded', () => lastStatus(one) === 'error' && lastStatus(other) === 'pending');
+    const { [chat]: _gone, ...rest } = { ...first, 'actuator.yaml': loose };
+    w.push(rest);
+    await w.look();
+    await until('superseded by its removal', () => lastStatus(other) === 'error');
+    assert.equal(w.bench.state('chat').rejection, null);
+  });
+
+  it('a change that can only be served with them is not called rejected', async () => {
+    w = await aHostedWorld(first);
+    const models = { ...first, 'models.yaml': base['models.yaml'].replace('n: { provider: p }', 'n: { provider: p }, o: { provider: p }') };
+    w.push(models, 'away');
+    const commit = w.push({ ...models, [chat]: service('o') });
+    await w.look();
+    assert.deepEqual([code(), w.bench.state('chat').last], ['unavailable', null]);
+    w.back();
+    await w.look();
+    assert.equal(w.bench.state('chat').active?.revision.commit, commit);
+  });
+
+  it('the same of another service alone holds nothing up', async () => {
+    w = await aHostedWorld(first);
+    w.push({ ...first, 'services/other/rollout.yaml': 'versioning: {}\n' }, 'away');
+    w.push({
+      ...first,
+      'services/other/rollout.yaml': 'versioning: {}\n',
+      [chat]: service('n'),
+      'services/other/config.yaml': service('n'),
+    });
+    await w.look();
+    assert.deepEqual([w.bench.state('chat').active?.plan.gates.approvals, w.bench.state('other').active], [1, null]);
   });
 });

@@ -58,7 +58,7 @@ signatures:
     }),
     pullRequestsOf: () => Promise.resolve([{ state: 'merged', base: 'main', number: 1, url: '', author: 'x' }]),
     reviews: () => Promise.resolve([]),
-    committers: () => Promise.resolve([]),
+    committers: () => Promise.resolve({ commits: [], isComplete: true }),
   } as unknown as CodeHost;
   bench = await bootControlPlane(await openSqliteStore(':memory:'), repository, fakeClock(), null, writer, host);
   await until('adopted', () => bench.controlPlane.engine.state('chat')?.stable);

@@ -24,14 +24,16 @@ metrics: { collection_interval_seconds: 1 }
 type Files = Readonly<Record<string, string>>;
 
 /** A repository in memory: each commit is a set of files. */
-export function aHistory(): ConfigurationRepository & { push(files: Files): void } {
+export function aHistory(): ConfigurationRepository & { /** The commit's id. */ push(files: Files): string } {
   const commits: { readonly id: string; readonly files: Files }[] = [];
   const blobs = new Map<string, string>();
   const filesOf = (id: string): Files => commits.find((commit) => commit.id === id)?.files ?? {};
   return {
     push(files) {
-      commits.push({ id: sha1Hex(`${commits.length}`), files });
+      const id = sha1Hex(`${commits.length}`);
+      commits.push({ id, files });
       for (const text of Object.values(files)) blobs.set(sha1Hex(text), text);
+      return id;
     },
     fetch: () => Promise.resolve(commits.at(-1)?.id ?? null),
     tree(id): Promise<RepositoryTree> {

@@ -5,6 +5,7 @@ import type { Judgement } from '../../domain/analysis/look.ts';
 import { describeStep } from '../../domain/planning/step.ts';
 import {
   isAskedForBy,
+  isPutOff,
   newService,
   type Deployment,
   type FinishedDeployment,
@@ -99,19 +100,23 @@ function seen(state: ServiceState, commit: string, digest: string): readonly Ser
 
 function rejected(state: ServiceState, commit: string, { problems }: Rejection): ServiceReport {
   const text = problems.map(formatProblem)[0] ?? 'not valid';
-  // Looked at again until it is known.
-  if (problems[0]?.code === 'unavailable') return bare(state, commit, 'pending', 'waiting', text);
+  if (isPutOff({ problems })) return bare(state, commit, 'pending', 'waiting', text);
   return bare(state, commit, 'failure', problems[0]?.code === 'conflict' ? 'quarantined' : 'rejected', text);
 }
 
 /** What waited and was replaced, or was taken back before its turn came. */
-function outOfLine({ waiting }: ServiceState, after: ServiceState): readonly ServiceReport[] {
-  if (waiting === null) return [];
-  const { commit } = waiting.revision;
+function outOfLine(was: ServiceState, after: ServiceState): readonly ServiceReport[] {
+  const commit = commitThatWaits(was);
+  if (commit === null) return [];
   if (after.rejection?.commit === commit) return [rejected(after, commit, after.rejection)];
-  const isThere = [after.waiting?.revision.commit, after.active?.revision.commit, after.last?.revision.commit];
+  const isThere = [after.waiting?.revision.commit, after.active?.revision.commit, after.last?.revision.commit, after.seen?.commit];
   if (isThere.includes(commit)) return [];
   return [superseded(after, commit, after.seen?.commit ?? '')];
+}
+
+function commitThatWaits({ waiting, rejection }: ServiceState): string | null {
+  if (waiting !== null) return waiting.revision.commit;
+  return rejection !== null && isPutOff(rejection) ? rejection.commit : null;
 }
 
 const terminal: Readonly<Record<TerminalPhase, CommitStatus['state']>> = {

@@ -50,7 +50,9 @@ export function createGatekeeping(deps: GatekeepingDeps): Gatekeeping {
       // As it is by now: those before it took their time.
       const state = engine.state(service);
       if (state?.active?.phase.name !== 'pending') continue;
-      const because = waitsFor(state);
+      const seen = waitsFor(state);
+      // A window can close while those before it are looked at.
+      const because = seen.length === 0 && free > 0 ? waits()(state) : seen;
       if (because.length === 0 && free > 0) {
         free--;
         await grant(state, state.active.id);

@@ -6,11 +6,10 @@ import { checkCatalogue, checkSettings, type SettingsInForce } from '../../domai
 import { ownersOf } from '../../domain/safety/code-owners.ts';
 import type { ModelCatalogue, WrittenSettings } from '../../generated/types.ts';
 import type { BlobRef, RepositoryTree } from '../../ports/repository.ts';
-import type { Store } from '../../ports/store.ts';
 import type { Unfit } from './fitness.ts';
 import type { Loader } from './loader.ts';
 
-/** What was accepted last. Kept in the store; survives a force-push. */
+/** What was accepted last. Survives a force-push. */
 export interface Accepted {
   readonly repository: WrittenSettings;
   readonly policies: Readonly<Record<string, WrittenSettings>>;
@@ -22,17 +21,6 @@ export interface Accepted {
 }
 
 export const nothingAccepted: Accepted = { repository: {}, policies: {}, services: {}, catalogue: null, codeOwners: '' };
-
-const key = 'accepted';
-
-export async function loadAccepted(store: Store): Promise<Accepted | null> {
-  const saved = await store.get(key);
-  return saved === null ? null : { ...nothingAccepted, ...(JSON.parse(saved) as Partial<Accepted>) };
-}
-
-export async function saveAccepted(store: Store, accepted: Accepted): Promise<void> {
-  await store.put(key, JSON.stringify(accepted));
-}
 
 export function settingsFor(accepted: Accepted, service: string): SettingsInForce {
   return {

@@ -1,19 +1,18 @@
 /**
  * Whether files may be admitted as they are: signed as settings demand, and, for settings, brought by pull requests where pushes are not
- * allowed. For each file the content that was admitted last is kept, and all commits since then: until the file is that again, or all
- * of them are fit, it stays out, whatever else a commit changes, and whatever settings say by then.
+ * allowed. For each file that is not, the content that was admitted last is kept, and all commits since then: until the file is that
+ * again, or all of them are fit, it stays out, whatever else a commit changes, and whatever settings say by then.
  */
+import { sha1Hex } from '../../base/hash.ts';
+import { canonicalJson } from '../../base/json.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { DirectPushes } from '../../domain/safety/gates.ts';
 import type { SignaturePolicy } from '../../domain/safety/signatures.ts';
-import type { Store } from '../../ports/store.ts';
 import { createDirectPushCheck, type DirectPushDeps } from './direct-pushes.ts';
-import { changesOf, oidAt, touchedPaths, type Span } from './history.ts';
+import { changesOf, isServiceFile, oidAt, touchedPaths, type Span } from './history.ts';
 import { signatureProblem, type SigningDeps } from './signing.ts';
 
-export interface FitnessDeps extends DirectPushDeps, SigningDeps {
-  readonly store: Store;
-}
+export interface FitnessDeps extends DirectPushDeps, SigningDeps {}
 
 /** As settings accepted before have them. */
 export interface Rules {
@@ -25,12 +24,7 @@ export interface Rules {
 /** Path -> why it is not admitted as it is. */
 export type Unfit = ReadonlyMap<string, Problem>;
 
-export interface Fitness {
-  /** Looks at what the span has touched, and at what is still out. */
-  look(span: Span, rules: Rules): Promise<Unfit>;
-}
-
-interface Record {
+interface Outside {
   /** Of the content that was admitted last; null: there was no such file. */
   readonly oid: string | null;
   /** Since then, the oldest first. */
@@ -38,12 +32,28 @@ interface Record {
   readonly problem: Problem;
 }
 
-const key = 'unfit';
+/** By path: what is not admitted at a commit. */
+export type Records = Readonly<Partial<Record<string, Outside>>>;
+
+/** What was found out once stays so, also when whoever was asked is away by now. Null: nothing is wrong. */
+export type Decisions = Readonly<Partial<Record<string, Problem | null>>>;
+
+export interface Look {
+  readonly records: Records;
+  /** That it rests on. */
+  readonly decisions: Decisions;
+}
+
+export interface Fitness {
+  /** What is out after the span: what it has touched is looked at by these rules, the rest stays as it was before. Nothing is kept. */
+  look(span: Span, rules: Rules, before: Look): Promise<Look>;
+}
+
 /** Nobody brings more before one of them is admitted; the file must then be taken back. */
 const mostCommits = 200;
 
 export function createFitness(deps: FitnessDeps): Fitness {
-  const { store, repository } = deps;
+  const { repository } = deps;
   const cameDirectly = createDirectPushCheck(deps);
 
   async function problemOf(path: string, commits: readonly string[], { signatures, directPushes }: Rules): Promise<Problem | null> {
@@ -53,7 +63,7 @@ export function createFitness(deps: FitnessDeps): Fitness {
     const unsigned = await signatureProblem(deps, signatures, newest, path);
     if (unsigned !== null) return unsigned;
     // Where a service's own file comes from is looked at while it is pending.
-    if (path.endsWith('/config.yaml')) return null;
+    if (isServiceFile(path)) return null;
     for (const commit of commits) {
       const problem = await cameDirectly(directPushes, commit, path);
       if (problem !== null) return problem;
@@ -63,32 +73,31 @@ export function createFitness(deps: FitnessDeps): Fitness {
       : { code: 'forbidden', file: path, message: 'Too many commits have changed this since it was admitted; take it back.' };
   }
 
-  async function lookAt(span: Span, path: string, rules: Rules, before: Record | null): Promise<Record | null> {
-    const admitted = before === null ? oidAt(await repository.tree(span.from), path) : before.oid;
-    if (oidAt(span.tree, path) === admitted) return null;
-    const added = await changesOf(repository, span, path);
-    const isSettled = before !== null && before.problem.code !== 'unavailable' && added.every((commit) => before.commits.includes(commit));
-    if (isSettled) return before;
-    const commits = [...new Set([...(before?.commits ?? []), ...added])].slice(0, mostCommits);
-    const problem = await problemOf(path, commits, rules);
-    return problem === null ? null : { oid: admitted, commits, problem };
-  }
-
   return {
-    async look(span, rules) {
-      const saved = await store.get(key);
-      const records = new Map(Object.entries(saved === null ? {} : (JSON.parse(saved) as Readonly<{ [path: string]: Record }>)));
-      const touched = asks(rules, deps) ? await touchedPaths(repository, span) : [];
-      for (const path of new Set([...records.keys(), ...touched])) {
-        const found = await lookAt(span, path, rules, records.get(path) ?? null);
-        if (found === null) records.delete(path);
-        else records.set(path, found);
+    async look(span, rules, { records, decisions }) {
+      const touched = await touchedPaths(repository, span);
+      const next: Partial<Record<string, Outside>> = { ...records };
+      const decided: Partial<Record<string, Problem | null>> = {};
+      for (const path of asks(rules, deps) ? touched : touched.filter((one) => records[one] !== undefined)) {
+        const { [path]: before } = next;
+        const admitted = before === undefined ? oidAt(await repository.tree(span.from), path) : before.oid;
+        // Taken out first: it is put back where it is not admitted.
+        Reflect.deleteProperty(next, path);
+        if (oidAt(span.tree, path) === admitted) continue;
+        const commits = [...new Set([...(before?.commits ?? []), ...(await changesOf(repository, span, path))])].slice(0, mostCommits);
+        const key = sha1Hex(canonicalJson([path, commits, rules]));
+        const known = decisions[key];
+        const problem = known === undefined ? await problemOf(path, commits, rules) : known;
+        if (problem?.code !== 'unavailable') decided[key] = problem;
+        if (problem !== null) next[path] = { oid: admitted, commits, problem };
       }
-      const text = JSON.stringify(Object.fromEntries(records));
-      if (text !== (saved ?? '{}')) await store.put(key, text);
-      return new Map([...records].map(([path, { problem }]) => [path, problem]));
+      return { records: next, decisions: decided };
     },
   };
+}
+
+export function unfitOf(records: Records): Unfit {
+  return new Map(Object.entries(records).flatMap(([path, record]) => (record === undefined ? [] : [[path, record.problem] as const])));
 }
 
 function asks({ signatures, directPushes }: Rules, { codeHost }: FitnessDeps): boolean {

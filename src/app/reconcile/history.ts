@@ -67,6 +67,11 @@ async function computeChanges(repository: ConfigurationRepository, { from, commi
   return changes;
 }
 
+/** Of a service, which is no settings file. */
+export function isServiceFile(path: string): boolean {
+  return /^services\/[^/]+\/config\.yaml$/.test(path);
+}
+
 function differing(a: RepositoryTree, b: RepositoryTree): readonly string[] {
   const services = new Set([...a.services.keys(), ...b.services.keys()]);
   const policies = new Set([...a.policies.keys(), ...b.policies.keys()]);
@@ -81,7 +86,14 @@ function differing(a: RepositoryTree, b: RepositoryTree): readonly string[] {
     if (was?.config?.oid !== is?.config?.oid) paths.push(`services/${service}/config.yaml`);
     if (was?.rollout?.oid !== is?.rollout?.oid) paths.push(`services/${service}/rollout.yaml`);
   }
-  return [...new Set(paths)];
+  return [...new Set([...paths, ...unsafeInOne(a, b)])];
+}
+
+/** A link is no file, and what it stands in the place of changes with it. */
+function unsafeInOne(a: RepositoryTree, b: RepositoryTree): readonly string[] {
+  const unsafe = ({ problems }: RepositoryTree): readonly string[] => [...problems.values()].flat().flatMap(({ file }) => file ?? []);
+  const [was, is] = [unsafe(a), unsafe(b)];
+  return [...was.filter((file) => !is.includes(file)), ...is.filter((file) => !was.includes(file))];
 }
 
 /** Of a file that means something to us; null: it is not there, or no plain file. */

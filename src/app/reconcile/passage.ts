@@ -1,11 +1,15 @@
-/** Which settings each commit of a span comes under: those accepted before it, however many commits one look finds. */
+/**
+ * Which settings each commit comes under: those accepted before it, however many commits one look finds. The commits since the base are
+ * gone through in stages, each ending with a change of settings, as if each had been looked at by itself.
+ */
 import type { Problem } from '../../base/problem.ts';
 import { resolveSignatures } from '../../domain/safety/signatures.ts';
-import type { ConfigurationRepository } from '../../ports/repository.ts';
+import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import { accept, nothingAccepted, type Accepted } from './admission.ts';
-import type { Fitness, Rules, Unfit } from './fitness.ts';
-import { changesOf, touchedPaths, type LastChange, type Span } from './history.ts';
+import { unfitOf, type Decisions, type Fitness, type Records, type Rules, type Unfit } from './fitness.ts';
+import { changesOf, isServiceFile, touchedPaths, type Span } from './history.ts';
 import type { Loader } from './loader.ts';
+import type { Base, Progress } from './progress.ts';
 
 export interface PassageDeps {
   readonly loader: Loader;
@@ -13,60 +17,68 @@ export interface PassageDeps {
   readonly fitness: Fitness;
 }
 
-export interface Passage {
-  /** With the whole span. */
-  readonly accepted: Accepted;
-  /** Why some of it was not; what was accepted before stays in force there. */
+export interface Passage extends Pick<Progress, 'accepted' | 'base' | 'decisions'> {
+  /** Why some settings are not accepted; what was accepted before stays in force there. */
   readonly problems: readonly Problem[];
+  /** At the tip. */
   readonly unfit: Unfit;
-  under(change: Pick<LastChange, 'commit' | 'isOld'>): Under;
+  /** That the commit is of; null: none, it is older, or nothing is new. */
+  stageOf(commit: string): Stage | null;
+  /** For what is in no stage. */
+  readonly last: Stage;
 }
 
-export interface Under {
+export interface Stage {
+  /** Settings that its commits come under. */
   readonly inForce: Accepted;
-  /** Settings that came before it may be admitted yet: what they say of it is not known. */
-  readonly isOpen: boolean;
+  /** Files of settings that came before it and may be admitted yet: what they say is not known. */
+  readonly open: readonly string[];
+  readonly previous: Stage | null;
+  /** Where it ends, and what is admitted there. */
+  readonly tree: RepositoryTree;
+  readonly after: Accepted;
 }
 
-interface Stage extends Under {
-  readonly span: Span;
-}
+type At = Base & { readonly problems: readonly Problem[] };
 
-/** Of more changes of settings in one look, the oldest are taken together. */
-const mostStages = 50;
-
-/** `before`: null: nothing was accepted yet, and the first commit is taken as it is. `isOpen`: settings at the span's start wait to be admitted. */
-export async function pass(deps: PassageDeps, span: Span, before: Accepted | null, isOpen: boolean): Promise<Passage> {
-  if (before === null) {
+/** `from`: null: nothing was accepted yet, and the first commit is taken as it is. `span`: from its base to the tip. */
+export async function pass(deps: PassageDeps, span: Span, from: Progress | null): Promise<Passage> {
+  const { commit } = span.tree;
+  if (from === null) {
     const { accepted, problems } = await accept(deps.loader, span.tree, nothingAccepted, new Map());
-    return { accepted, problems, unfit: new Map(), under: () => ({ inForce: accepted, isOpen: false }) };
+    const last = { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted };
+    return { accepted, problems, unfit: new Map(), base: { commit, accepted, records: {} }, decisions: {}, stageOf: () => null, last };
   }
-  const stages: Stage[] = [];
-  let now: Under & { problems: readonly Problem[]; unfit: Unfit } = { inForce: before, isOpen: false, problems: [], unfit: new Map() };
-  for (const part of await parts(deps.repository, span, isOpen)) {
-    stages.push({ span: part, inForce: now.inForce, isOpen: now.isOpen });
-    const unfit = await deps.fitness.look(part, rulesOf(now.inForce));
-    const { accepted, problems } = await accept(deps.loader, part.tree, now.inForce, unfit);
-    now = { inForce: accepted, isOpen: problems.some(({ code }) => code === 'unavailable'), problems, unfit };
+  let at: At = { ...from.base, problems: [] };
+  let { base } = from;
+  let decisions: Decisions = {};
+  let last: Stage | null = null;
+  const stages = new Map<string, Stage>();
+  for (const part of await parts(deps.repository, span)) {
+    const { accepted: inForce, records: before } = at;
+    const look = await deps.fitness.look(part, rulesOf(inForce), { records: before, decisions: from.decisions });
+    const { accepted, problems } = await accept(deps.loader, part.tree, inForce, unfitOf(look.records));
+    last = { inForce, open: waiting(before).filter(isSettings), previous: last, tree: part.tree, after: accepted };
+    for (const one of part.commits ?? [commit]) stages.set(one, last);
+    decisions = { ...decisions, ...look.decisions };
+    const isSettled = base.commit === at.commit && waiting(look.records).length === 0;
+    at = { commit: part.tree.commit, accepted, records: look.records, problems };
+    if (isSettled) base = { commit: at.commit, accepted, records: at.records };
   }
-  const { inForce: accepted, problems, unfit } = now;
+  const { accepted, problems, records } = at;
   return {
     accepted,
     problems,
-    unfit,
-    under(change) {
-      const { inForce, isOpen: wasOpen } = stageOf(stages, span, change) ?? now;
-      // What a service is made of besides its file: a change of it is a change of the service.
-      return { inForce: { ...inForce, catalogue: accepted.catalogue }, isOpen: wasOpen };
-    },
+    unfit: unfitOf(records),
+    base,
+    decisions: base.commit === commit ? {} : decisions,
+    stageOf: (one) => stages.get(one) ?? null,
+    last: last ?? { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted },
   };
 }
 
-/** Null: all that the branch holds came before it. */
-function stageOf(stages: readonly Stage[], { commits }: Span, { commit, isOld }: Pick<LastChange, 'commit' | 'isOld'>): Stage | null {
-  if (commits?.length === 0) return null;
-  const own = isOld ? undefined : stages.find(({ span }) => span.commits?.includes(commit) === true);
-  return own ?? stages.at(-1) ?? null;
+function waiting(records: Records): readonly string[] {
+  return Object.entries(records).flatMap(([path, record]) => (record?.problem.code === 'unavailable' ? [path] : []));
 }
 
 function rulesOf({ repository }: Accepted): Rules {
@@ -74,30 +86,31 @@ function rulesOf({ repository }: Accepted): Rules {
 }
 
 /** Each ends with a commit that changes settings, and the last one with the tip. */
-async function parts(repository: ConfigurationRepository, span: Span, isOpen: boolean): Promise<readonly Span[]> {
+async function parts(repository: ConfigurationRepository, span: Span): Promise<readonly Span[]> {
   const { commits, from, tree } = span;
-  if (commits === null || commits.length === 0) return [span];
+  if (commits === null || commits.length < 2) return [span];
   const ends = await endsOf(repository, span);
-  const found: Span[] = isOpen ? [{ from, tree: await repository.tree(from), commits: [] }] : [];
+  if (ends.length === 1) return [span];
+  const found: Span[] = [];
   let begun = 0;
   for (const end of ends) {
-    const own = commits.slice(begun, end + 1);
     const last = commits[end] ?? tree.commit;
-    found.push({ from: commits[begun - 1] ?? from, tree: last === tree.commit ? tree : await repository.tree(last), commits: own });
+    const own = last === tree.commit ? tree : await repository.tree(last);
+    found.push({ from: commits[begun - 1] ?? from, tree: own, commits: commits.slice(begun, end + 1) });
     begun = end + 1;
   }
   return found;
 }
 
 async function endsOf(repository: ConfigurationRepository, span: Span): Promise<readonly number[]> {
-  const tip = (span.commits?.length ?? 0) - 1;
-  const ends = new Set<number>();
+  const { commits } = span;
+  const order = new Map((commits ?? []).map((commit, index) => [commit, index]));
+  const ends = new Set<number>([order.size - 1]);
   for (const path of (await touchedPaths(repository, span)).filter(isSettings))
-    for (const commit of await changesOf(repository, span, path)) ends.add(span.commits?.indexOf(commit) ?? tip);
-  ends.delete(tip);
-  return [...[...ends].sort((a, b) => a - b).slice(-mostStages), tip];
+    for (const commit of await changesOf(repository, span, path)) ends.add(order.get(commit) ?? order.size - 1);
+  return [...ends].sort((a, b) => a - b);
 }
 
 function isSettings(path: string): boolean {
-  return path !== 'models.yaml' && !path.endsWith('/config.yaml');
+  return path !== 'models.yaml' && !isServiceFile(path);
 }

@@ -2,15 +2,16 @@
 import { StalledError } from '../../base/failures.ts';
 import type { Problem } from '../../base/problem.ts';
 import { groundProblems } from '../../domain/config/arms.ts';
-import { isAskedForBy, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
+import { isAskedForBy, isPutOff, isWithinRollbackWindow, type ServiceState } from '../../domain/rollout/state.ts';
 import type { CodeHost } from '../../ports/code-host.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
-import { describeProblems, isSameAccepted, loadAccepted, nothingAccepted, saveAccepted, type Accepted } from './admission.ts';
+import { describeProblems, isSameAccepted, nothingAccepted, type Accepted } from './admission.ts';
 import { createFitness } from './fitness.ts';
 import { lastChange, type Span } from './history.ts';
 import { actor, lookAt, reject, type Look, type LookDeps } from './look.ts';
 import { pass, type Passage } from './passage.ts';
+import { loadProgress, saveProgress, saveWorking, type Progress } from './progress.ts';
 import { readService, save } from './read-service.ts';
 
 export interface ReconcilerDeps extends LookDeps {
@@ -21,10 +22,6 @@ export interface ReconcilerDeps extends LookDeps {
   readonly beforeBootstrap: () => Promise<void>;
   readonly onSettings: (accepted: Accepted, problems: readonly Problem[]) => void;
 }
-
-const headKey = 'head';
-/** What is being worked through: not `head` after a crash in between. */
-const workingKey = 'head-working';
 
 export interface Reconciler {
   /** Puts the settings accepted last in force again, before anything is decided. */
@@ -40,18 +37,15 @@ export interface Reconciler {
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { store, repository } = deps;
-  let head: string | null = null;
+  let progress: Progress | null = null;
   let acceptedHead: string | null = null;
   let tipSeen: string | null = null;
-  let accepted: Accepted | null = null;
   // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
   let isInterrupted = false;
-  // Also after a restart: whether they do is in no state.
-  let settingsWait = true;
   const passing = { ...deps, fitness: createFitness(deps) };
 
   function isDone(tip: string): boolean {
-    return tip === head && !isInterrupted && !settingsWait && deps.engine.states().every(isAccountedFor);
+    return tip === progress?.head && tip === progress.base.commit && !isInterrupted && deps.engine.states().every(isAccountedFor);
   }
 
   async function reconcile(): Promise<void> {
@@ -59,10 +53,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     tipSeen = tip;
     if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
     if (isDone(tip)) return;
-    await store.put(workingKey, tip);
+    await saveWorking(store, tip);
     const tree = await repository.tree(tip);
+    const { head = null, base } = progress ?? {};
     const span = await spanOf(repository, head, tree);
-    const passage = await pass(passing, span, accepted, settingsWait);
+    const passage = await pass(
+      passing,
+      base === undefined || base.commit === head ? span : await spanOf(repository, base.commit, tree),
+      progress,
+    );
     if (head === null) {
       await deps.beforeBootstrap();
       await bootstrap(deps, tree, passage);
@@ -71,37 +70,33 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         span,
         tree,
         passage,
-        looksAtAll: isInterrupted || !isSameCatalogue(accepted ?? nothingAccepted, passage.accepted),
+        looksAtAll: isInterrupted || !isSameCatalogue(progress?.accepted ?? nothingAccepted, passage.accepted),
         isAccepted: tip === acceptedHead,
       });
-    if (accepted === null || !isSameAccepted(accepted, passage.accepted)) await saveAccepted(store, passage.accepted);
-    accepted = passage.accepted;
-    // Whether they are signed could not be seen.
-    settingsWait = passage.problems.some(({ code }) => code === 'unavailable');
-    tellOfSettings(deps, accepted, passage.problems, tip);
+    const { accepted, decisions } = passage;
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
-    await store.put(headKey, tip);
-    head = tip;
+    const next = { head: tip, accepted, base: passage.base, decisions };
+    await saveProgress(store, next);
+    progress = next;
     isInterrupted = false;
+    tellOfSettings(deps, accepted, passage.problems, tip);
   }
 
   async function restore(): Promise<void> {
-    head = await store.get(headKey);
-    isInterrupted = head !== null && (await store.get(workingKey)) !== head;
-    accepted = await loadAccepted(store);
-    if (accepted !== null) deps.onSettings(accepted, []);
+    ({ progress, isInterrupted } = await loadProgress(store));
+    if (progress !== null) deps.onSettings(progress.accepted, []);
   }
 
   return {
     restore,
     reconcile,
     acceptHead(commit) {
-      const problem = headProblem(commit, tipSeen, head);
+      const problem = headProblem(commit, tipSeen, progress?.head ?? null);
       if (problem === null) acceptedHead = commit;
       return problem;
     },
-    head: () => head,
-    accepted: () => accepted,
+    head: () => progress?.head ?? null,
+    accepted: () => progress?.accepted ?? null,
   };
 }
 
@@ -132,14 +127,14 @@ function isSameCatalogue(a: Accepted, b: Accepted): boolean {
 /** The first look: each valid service is adopted as it is, without a rollout. */
 async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, passage: Passage): Promise<void> {
   const { commit } = tree;
-  const { inForce } = passage.under({ commit, isOld: true });
+  const { accepted } = passage;
   for (const service of tree.services.keys()) {
     // Adopted by a first look that a crash cut short: what came since then is a change like any other.
     if ((deps.engine.state(service)?.stable ?? null) !== null) {
       await lookAt(deps, { tree, passage }, service, { commit, passedOver: [], isOld: true });
       continue;
     }
-    const read = await readService(deps, tree, service, inForce);
+    const read = await readService(deps, tree, service, accepted);
     const problems = read.ok ? groundProblems(read.value.definition.config, false) : read.error;
     if (!read.ok || problems.length > 0) {
       await reject(deps, service, { commit, passedOver: [], isOld: true }, problems);
@@ -186,10 +181,10 @@ function mayBeMended(state: ServiceState): boolean {
 
 /** What the branch held last is in force, on its way, or refused: then the same file needs no further look. */
 function isAccountedFor({ seen, stable, active, waiting, rejection, orphaned }: ServiceState): boolean {
-  // Could not be looked at yet.
-  if (rejection?.problems[0]?.code === 'unavailable') return false;
+  if (orphaned) return true;
+  if (isPutOff(rejection)) return false;
   const digests = [stable?.digest, active?.revision.digest, waiting?.revision.digest];
-  return rejection !== null || orphaned || seen === null || digests.includes(seen.digest ?? '') || isAskedForBy(stable, seen.digest);
+  return rejection !== null || seen === null || digests.includes(seen.digest ?? '') || isAskedForBy(stable, seen.digest);
 }
 
 /** Also one that was never in force: what waits of it starts no more. */
@@ -211,7 +206,8 @@ function refuseMassRemoval(removed: number, all: number, commit: string): void {
 
 /** A rewritten history is taken as it is when it only goes back to what was promoted lately. */
 async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void> {
-  const { inForce } = step.passage.under({ commit: step.tree.commit, isOld: true });
+  const { passage } = step;
+  const inForce = { ...passage.last.inForce, catalogue: passage.accepted.catalogue };
   for (const service of step.tree.services.keys()) {
     const state = deps.engine.state(service);
     const read = await readService(deps, step.tree, service, inForce);

@@ -4,7 +4,7 @@ import { formatProblem } from '../../base/problem.ts';
 import type { Instant } from '../../base/time.ts';
 import type { ServiceEvent } from './event.ts';
 import { cutRecoveryShort } from './recovering.ts';
-import { isAskedForBy, noTrail, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
+import { isAskedForBy, isPutOff, noTrail, quarantineOf, type Candidate, type Deployment, type ServiceState } from './state.ts';
 import { authorsOf, withTrail } from './trail.ts';
 import { settleUnreverted } from './unreverted.ts';
 import { begin, finish, notice, reassign, refusal, refuseQuarantined, rollBack, unchanged, type Transition } from './transitions.ts';
@@ -50,7 +50,9 @@ function decide(seen: ServiceState, event: RevisionSeen, now: Instant): Transiti
 function removed(state: ServiceState, commit: string, now: Instant): Transition {
   if (state.orphaned) return unchanged(state);
   const { active, stable } = state;
-  const gone = { ...state, orphaned: true, waiting: null, trail: noTrail, seen: { commit, digest: null } };
+  // Nothing is left to be decided on.
+  const rejection = isPutOff(state.rejection) ? null : state.rejection;
+  const gone = { ...state, orphaned: true, waiting: null, trail: noTrail, rejection, seen: { commit, digest: null } };
   const [next, effects] =
     active?.phase.name === 'pending'
       ? finish(gone, active, { phase: 'superseded', reason: 'its folder is gone from the branch' }, now)
@@ -64,17 +66,15 @@ function rejected(state: ServiceState, event: Extract<SeenEvent, { type: 'revisi
   const first = event.problems[0];
   const reason = first === undefined ? 'not valid' : formatProblem(first);
   const last = refusal(state, { deploymentId: event.deploymentId, revision: { commit: event.commit, digest: '' } }, reason, now);
-  // Looked at again until it is known.
-  const isPutOff = first?.code === 'unavailable';
   const next = {
     ...state,
     seen: { commit: event.commit, digest: null },
     rejection: { commit: event.commit, problems: event.problems, at: now },
-    last: state.active === null && !isPutOff ? last : state.last,
+    last: state.active === null && !isPutOff(event) ? last : state.last,
     orphaned: false,
     waiting: null,
   };
-  const [severity, what] = isPutOff ? (['info', 'not decided on yet:'] as const) : (['warning', 'rejected'] as const);
+  const [severity, what] = isPutOff(event) ? (['info', 'not decided on yet:'] as const) : (['warning', 'rejected'] as const);
   return [next, [notice(last, 'rejected', severity, `${state.service}: ${what} ${event.commit.slice(0, 12)}: ${reason}`)]];
 }
 

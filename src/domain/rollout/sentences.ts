@@ -8,7 +8,7 @@ import { describeStep } from '../planning/step.ts';
 import { isCommand } from './commands.ts';
 import type { Command, ServiceEvent } from './event.ts';
 import { canaryWeight } from './shares.ts';
-import { isAskedForBy, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
+import { isAskedForBy, isPutOff, type Deployment, type FinishedDeployment, type ServiceState } from './state.ts';
 import { nameOfStep } from './steps.ts';
 
 /** Without the service's name, which stands before it. */
@@ -63,7 +63,7 @@ function describePlan(active: Deployment): string {
 
 function describeRejected({ commit, problems }: Extract<ServiceEvent, { type: 'revision-rejected' }>): string {
   const [first] = problems;
-  const what = first?.code === 'unavailable' ? 'not decided on yet:' : 'rejected';
+  const what = isPutOff({ problems }) ? 'not decided on yet:' : 'rejected';
   return `${what} ${commit.slice(0, 12)}: ${first === undefined ? 'not valid' : formatProblem(first)}`;
 }
 

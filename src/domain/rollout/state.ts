@@ -260,6 +260,11 @@ export interface Rejection {
   readonly at: Instant;
 }
 
+/** It could not be decided on yet, and is looked at again until it can. */
+export function isPutOff(rejection: Pick<Rejection, 'problems'> | null): boolean {
+  return rejection?.problems[0]?.code === 'unavailable';
+}
+
 export interface ServiceState {
   readonly service: string;
   readonly stable: Revision | null;
