@@ -38,7 +38,7 @@ export type Records = Readonly<Partial<Record<string, Outside>>>;
 /** What was found out once stays so, also when whoever was asked is away by now. Null: nothing is wrong. */
 export type Decisions = Readonly<Partial<Record<string, Problem | null>>>;
 
-export interface Look {
+export interface Findings {
   readonly records: Records;
   /** That it rests on. */
   readonly decisions: Decisions;
@@ -46,7 +46,7 @@ export interface Look {
 
 export interface Fitness {
   /** What is out after the span: what it has touched is looked at by these rules, the rest stays as it was before. Nothing is kept. */
-  look(span: Span, rules: Rules, before: Look): Promise<Look>;
+  look(span: Span, rules: Rules, before: Findings): Promise<Findings>;
 }
 
 /** Nobody brings more before one of them is admitted; the file must then be taken back. */

@@ -110,6 +110,14 @@ export function withoutRevertOf(state: ServiceState, digest: string): ServiceSta
   return isAskedForBy(state.unreverted?.bad, digest) ? { ...state, unreverted: null } : state;
 }
 
+/** Of the contents tried last: the state is stored with each transition, and must not grow for ever. */
+const mostAttempts = 200;
+
+function counting(attempts: ServiceState['attempts'], digest: string, attempt: number): ServiceState['attempts'] {
+  const others = Object.entries(attempts).filter(([one]) => one !== digest);
+  return Object.fromEntries([...others.slice(1 - mostAttempts), [digest, attempt]]);
+}
+
 /** Puts a candidate in the empty place of the active deployment. */
 export function begin(state: ServiceState, candidate: Candidate, now: Instant): Transition {
   if (candidate.plan.abTest !== null && state.stable === null) return refuseGroundless(state, candidate, now);
@@ -132,7 +140,7 @@ export function begin(state: ServiceState, candidate: Candidate, now: Instant): 
     author: candidate.author,
     judgement: null,
   };
-  const counted = { ...withoutRevertOf(state, digest), attempts: { ...state.attempts, [digest]: attempt } };
+  const counted = { ...withoutRevertOf(state, digest), attempts: counting(state.attempts, digest, attempt) };
   // A way back never waits for a slot.
   if (deployment.plan.kind === 'fast-path')
     return promote({ ...counted, trail: beyond(counted.trail, candidate.revision.commit) }, deployment, now);

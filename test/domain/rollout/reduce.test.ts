@@ -22,6 +22,15 @@ describe('going forward', () => {
     assert.equal(canaryWeight(state), 0);
   });
 
+  it('counts attempts of a content, and forgets what was tried long ago', () => {
+    const bench = aService();
+    for (let round = 0; round < 300; round++) bench.take(seen(`new-${round % 250}`, `deploy-${round}`));
+    const { attempts, active } = bench.state;
+    assert.deepEqual([Object.keys(attempts).length, active?.attempt, attempts['new-49']], [200, 1, 1]);
+    bench.take(seen('new-48', 'deploy-again'));
+    assert.equal(bench.state.active?.attempt, 2);
+  });
+
   it('advances only after the hold, and only with a pass', () => {
     const bench = aCanary().after(500).take(judged('pass', 5));
     assert.equal(canaryWeight(bench.state), 5);
