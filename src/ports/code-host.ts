@@ -45,6 +45,8 @@ export interface PullRequestCommit {
   readonly parents: readonly string[];
   /** Made and signed by it for a person who had it merge another branch in. */
   readonly isHostMerge: boolean;
+  /** As `Name <address>`; null: it says nothing. */
+  readonly author: string | null;
   /** Of whoever made it, or is named by `Co-authored-by`. */
   readonly logins: readonly string[];
   /** The same as `Name <address>`. */

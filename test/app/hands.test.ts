@@ -125,6 +125,16 @@ describe('has no hand in it', () => {
     assert.match(await approveAs('bob-key'), /nobody approves a change of their own/);
   });
 
+  it('unless they then merge it by hand, or with something of their own', async () => {
+    w = await aPullRequestWorld(settings(needsApproval));
+    const pull = await w.open('topic', { [file]: text(0.5) });
+    await updated(pull, text(0.5), 'bob');
+    const head = (await w.github.state.bare.tip('topic')) ?? '';
+    await mergedAtHost(pull, text(0.9), 'bob', head);
+    await w.eventually('origin', () => w.chat().active?.origin);
+    assert.match(await approveAs('bob-key'), /nobody approves a change of their own/);
+  });
+
   it('unless they have made another commit of it', async () => {
     w = await aPullRequestWorld(settings(needsApproval));
     const pull = await w.open('topic', { [file]: text(0.5) });

@@ -30,11 +30,15 @@ const write =
   (path: string, text: string) =>
   (files: Files): Files => ({ ...files, [path]: text });
 
+function pickOf<T>(rng: Rng, choices: readonly T[]): T {
+  return choices[Math.floor(rng() * choices.length)] as T;
+}
+
 function aCommit(rng: Rng, index: number): Commit {
-  const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(rng() * choices.length)] as T;
+  const pick = <T>(...choices: readonly T[]): T => pickOf(rng, choices);
   const anySettings = (): string => pick(strict, settings(''), settings(', direct_pushes: allow'), settings(', direct_pushes: hold'));
   const anyWay = (): Way => pick<Way>('pull request', 'pull request', 'away', 'push');
-  switch (pick('settings', 'overrides', 'others', 'change', 'change', 'comment', 'models', 'both')) {
+  switch (pick('settings', 'overrides', 'others', 'change', 'change', 'comment', 'models', 'both', 'another')) {
     case 'settings':
       return { what: 'settings', way: anyWay(), change: write('actuator.yaml', anySettings()) };
     case 'overrides':
@@ -47,12 +51,20 @@ function aCommit(rng: Rng, index: number): Commit {
       return { what: 'others', way: anyWay(), change: write('services/other/rollout.yaml', `# ${index}\nversioning: {}\n`) };
     case 'comment':
       return { what: 'comment', way: 'pull request', change: (files) => ({ ...files, [chat]: `${files[chat] ?? ''}# ${index}\n` }) };
-    case 'models':
+    case 'models': {
+      // Another address makes another digest of every service.
+      const edit = pick(
+        (text: string) => `${text}# ${index}\n`,
+        (text: string) => text.replace(/p[^.]*\.example/, `p${index}.example`),
+      );
       return {
         what: 'models',
         way: pick('pull request', 'away'),
-        change: (files) => ({ ...files, 'models.yaml': `${files['models.yaml'] ?? ''}# ${index}\n` }),
+        change: (files) => ({ ...files, 'models.yaml': edit(files['models.yaml'] ?? '') }),
       };
+    }
+    case 'another':
+      return { what: 'another', way: 'pull request', change: write('services/other/config.yaml', another(index)) };
     case 'both': {
       const text = anySettings();
       return { what: 'both', way: 'pull request', change: (files) => ({ ...files, 'actuator.yaml': text, [chat]: another(index) }) };
@@ -77,9 +89,9 @@ async function outcomeOf(commits: readonly Commit[], looking: Looking, rng: Rng)
     w.push(files, way);
     if (looking === 'after each') await w.look();
     else if (looking !== 'at the end' && rng() < 0.5) {
-      w.fail(rng() < 0.5);
+      w.fail(pickOf(rng, [null, null, 0, 1]));
       await w.look().catch(() => undefined);
-      w.fail(false);
+      w.fail(null);
       if (rng() < 0.3) await w.restart();
     }
   }

@@ -44,6 +44,15 @@ describe('a change', () => {
     assert.equal(needed(), 1);
   });
 
+  it('comes under newer ones where it was refused by the older', async () => {
+    await start(`${loose}versioning: { require_change_reason: true }\n`);
+    commit({ [chat]: service('n') });
+    commit({ 'actuator.yaml': strict });
+    commit({ [chat]: `# with a reason\n${service('n')}` });
+    await look();
+    assert.equal(needed(), 1);
+  });
+
   it('does not come under those that came with it or after it', async () => {
     await start(strict);
     commit({ 'actuator.yaml': loose, [chat]: service('n') });
@@ -234,6 +243,35 @@ describe('while settings wait', () => {
     w.back();
     await w.look();
     assert.equal(w.bench.state('chat').active?.revision.commit, commit);
+  });
+
+  it('models that have waited are rolled out as what they are: another commit', async () => {
+    w = await aHostedWorld(first);
+    const models = { ...first, 'models.yaml': base['models.yaml'].replace('p.example', 'q.example') };
+    const commit = w.push(models, 'away');
+    await w.look();
+    assert.equal(w.bench.state('chat').active, null);
+    w.push({ ...models, 'actuator.yaml': loose });
+    await w.look();
+    w.back();
+    await w.look();
+    const { active, trail } = w.bench.state('chat');
+    assert.deepEqual([active?.revision.commit, active?.plan.gates.approvals], [commit, 1]);
+    assert.deepEqual(
+      trail.entries.map((entry) => entry.commit),
+      [commit],
+    );
+  });
+
+  it('what is taken back after a look that failed half-way is not rolled out', async () => {
+    w = await aHostedWorld(first);
+    w.push({ ...first, [chat]: service('n'), 'services/other/config.yaml': service('n') });
+    w.fail(1);
+    await assert.rejects(w.look());
+    w.fail(null);
+    w.push(first);
+    await w.look();
+    assert.deepEqual([w.bench.state('chat').active, w.bench.state('other').active], [null, null]);
   });
 
   it('the same of another service alone holds nothing up', async () => {

@@ -19,8 +19,8 @@ export interface HostedWorld {
   /** The commit's id. */
   push(files: Files, way?: Way): string;
   look(): Promise<void>;
-  /** Looks fail as soon as they come to a change. */
-  fail(isFailing: boolean): void;
+  /** Looks fail when they have come to so many changes; null: they do not. */
+  fail(after: number | null): void;
   /** The host answers to nothing. */
   away(): void;
   /** It answers again. */
@@ -34,10 +34,14 @@ export async function aHostedWorld(first: Files): Promise<HostedWorld> {
   history.push(first);
   const ways = new Map<string, Way>();
   const statuses: (CommitStatus & { readonly commit: string })[] = [];
-  let isFailing = false;
+  let failsAfter: number | null = null;
   const repository: ConfigurationRepository = {
     ...history,
-    author: (commit) => (isFailing ? Promise.reject(new TransientError('no answer')) : history.author(commit)),
+    author(commit) {
+      if (failsAfter === 0) return Promise.reject(new TransientError('no answer'));
+      if (failsAfter !== null) failsAfter--;
+      return history.author(commit);
+    },
   };
   const host = {
     identify: () => Promise.resolve({ login: 'bot', repository: 'a/b', missing: [] }),
@@ -83,8 +87,8 @@ export async function aHostedWorld(first: Files): Promise<HostedWorld> {
       return commit;
     },
     look: () => bench.controlPlane.reconciler.reconcile(),
-    fail(isSo) {
-      isFailing = isSo;
+    fail(after) {
+      failsAfter = after;
     },
     away() {
       for (const [commit, way] of ways) if (way === 'pull request') ways.set(commit, 'away');

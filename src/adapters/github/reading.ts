@@ -111,6 +111,7 @@ export function createPullRequests({ at, ask, askFor, login }: Asking, branch: s
             typeOf(author) === 'User' &&
             commit.verification?.verified === true &&
             isHost(committer, commit.committer?.email),
+          author: nameOf(commit.author),
           logins: [loginOf(author), loginOf(committer), ...(named.get(id) ?? [])].filter(isPerson),
           names: [nameOf(commit.author), nameOf(commit.committer), ...coAuthors(commit.message)].filter((name) => name !== null),
         })),

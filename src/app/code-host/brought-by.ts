@@ -193,14 +193,10 @@ async function askAbout(deps: CodeHostDeps, commit: string, age: Age): Promise<F
   return {
     pull: { number, url },
     authors: about.flatMap(({ authors }) => authors),
-    mergers: [
-      ...about.flatMap(({ mergers }) => mergers),
-      ...(await mergersOf(
-        deps,
-        commit,
-        arrival.map(({ head }) => head),
-      )),
-    ],
+    mergers: await mergersOf(deps, commit, {
+      heads: arrival.map(({ head }) => head),
+      updates: about.flatMap(({ mergers }) => mergers),
+    }),
     reviews: about.flatMap(({ reviews }) => reviews),
     notes: about.flatMap(({ notes }) => notes),
     unknown: about.map((one) => one.unknown).find((why) => why !== null) ?? null,
@@ -213,15 +209,24 @@ async function askAbout(deps: CodeHostDeps, commit: string, age: Age): Promise<F
  * Whoever merges at the host brings nothing of their own, where a pull request itself is merged, and each file is that of one side: hosts
  * have editors for what conflicts, and merge other branches as well.
  */
-async function mergersOf({ repository, host }: CodeHostDeps, commit: string, heads: readonly string[]): Promise<readonly string[]> {
+async function mergersOf(
+  { repository, host }: CodeHostDeps,
+  commit: string,
+  {
+    heads,
+    updates,
+  }: { readonly heads: readonly string[]; /** Who had it brought up to date before. */ readonly updates: readonly string[] },
+): Promise<readonly string[]> {
   const merge = await repository.merge(commit);
-  if (merge?.parents.length !== 2 || !heads.includes(merge.parents[1] ?? '')) return [];
+  // A squash: Git names there whoever made a commit of it.
+  if (merge === null) return updates.length > 0 && (await isMadeByHost(host, commit)) ? updates : [];
+  if (merge.parents.length !== 2 || !heads.includes(merge.parents[1] ?? '')) return [];
   const made = await repository.tree(commit);
   const sides = await Promise.all(merge.parents.map((parent) => repository.tree(parent)));
   const isOfOneSide = (path: string): boolean => sides.some((side) => oidAt(side, path) === oidAt(made, path));
   const paths = ['models.yaml', ...[...made.services.keys()].map((service) => `services/${service}/config.yaml`)];
   if (!paths.every(isOfOneSide)) return [];
-  return (await isMadeByHost(host, commit)) ? [merge.author] : [];
+  return (await isMadeByHost(host, commit)) ? [merge.author, ...updates] : [];
 }
 
 type Merged = Pick<Found, 'authors' | 'mergers' | 'reviews' | 'notes' | 'unknown'>;

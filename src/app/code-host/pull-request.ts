@@ -1,4 +1,5 @@
 /** Who has a hand in a pull request, and who has approved it through us while it was open. */
+import { LRUMap } from '../../base/lru.ts';
 import type { Approval } from '../../domain/rollout/state.ts';
 import { loginIdentity } from '../../domain/safety/gates.ts';
 import type { CodeHost, PullRequest, PullRequestCommit } from '../../ports/code-host.ts';
@@ -28,7 +29,8 @@ export async function authorsOf({ host, store }: AuthorDeps, { number, author, b
   const logins = [author, ...bringing.flatMap((commit) => commit.logins)];
   return {
     identities: [...new Set([...logins.map(loginIdentity), ...names, ...(requester === null ? [] : [requester])])],
-    mergers: updates.flatMap((commit) => commit.names),
+    // Trailers and committers are what whoever merged has written there.
+    mergers: updates.flatMap((commit) => commit.author ?? []),
     problem: isComplete ? foreignProblem(commits, own) : 'has more commits than the code host tells of',
   };
 }
@@ -44,7 +46,19 @@ async function updatesAmong(host: CodeHost, commits: readonly PullRequestCommit[
   return found;
 }
 
+/** Of merges, by their ids. */
+const verdicts = new WeakMap<CodeHost, LRUMap<string, boolean>>();
+const verdictsKept = 1000;
+
 async function isOfItsSides(host: CodeHost, { id, parents }: PullRequestCommit): Promise<boolean> {
+  const known = verdicts.get(host) ?? new LRUMap<string, boolean>(verdictsKept);
+  verdicts.set(host, known);
+  const verdict = known.get(id) ?? (await compareSides(host, { id, parents }));
+  known.set(id, verdict);
+  return verdict;
+}
+
+async function compareSides(host: CodeHost, { id, parents }: Pick<PullRequestCommit, 'id' | 'parents'>): Promise<boolean> {
   const files = await Promise.all([id, ...parents].map((commit) => host.filesAt(commit)));
   const [made, ...sides] = files.flatMap((one) => one ?? []);
   if (made === undefined || sides.length < parents.length) return false;

@@ -20,7 +20,8 @@ export interface Age {
 
 export async function arrivalOf(host: CodeHost, branch: string, commit: string, { ageMs, isFinal }: Age): Promise<Arrival> {
   const found = await host.pullRequestsOf(commit);
-  if (found === null) return 'not-shown';
+  // One that it does not know after that is none of its pull requests.
+  if (found === null) return ageMs < mergeAfterMs ? 'not-shown' : 'push';
   const merged = found.filter(({ state, base }) => state === 'merged' && base === branch);
   if (merged.length > 0) return merged;
   if (ageMs < (isFinal ? pushAfterMs : soonAfterMs)) return 'undecided';

@@ -44,9 +44,18 @@ export interface Findings {
   readonly decisions: Decisions;
 }
 
+/** What was asked of the code host in this pass: while it is away, once is enough. */
+export type Asked = Map<string, Promise<Problem | null>>;
+
+interface Besides {
+  readonly asked: Asked;
+  /** Looked at although the span has not touched them. */
+  readonly also: readonly string[];
+}
+
 export interface Fitness {
   /** What is out after the span: what it has touched is looked at by these rules, the rest stays as it was before. Nothing is kept. */
-  look(span: Span, rules: Rules, before: Findings): Promise<Findings>;
+  look(span: Span, rules: Rules, before: Findings, besides: Besides): Promise<Findings>;
 }
 
 /** Nobody brings more before one of them is admitted; the file must then be taken back. */
@@ -56,7 +65,12 @@ export function createFitness(deps: FitnessDeps): Fitness {
   const { repository } = deps;
   const cameDirectly = createDirectPushCheck(deps);
 
-  async function problemOf(path: string, commits: readonly string[], { signatures, directPushes }: Rules): Promise<Problem | null> {
+  async function problemOf(
+    path: string,
+    commits: readonly string[],
+    { signatures, directPushes }: Rules,
+    asked: Asked,
+  ): Promise<Problem | null> {
     const newest = commits.at(-1);
     if (newest === undefined) return null;
     // Who signs vouches for the file as it stands; a pull request shows what it changes, and no more.
@@ -65,7 +79,10 @@ export function createFitness(deps: FitnessDeps): Fitness {
     // Where a service's own file comes from is looked at while it is pending.
     if (isServiceFile(path)) return null;
     for (const commit of commits) {
-      const problem = await cameDirectly(directPushes, commit, path);
+      const key = `${directPushes} ${commit} ${path}`;
+      const asking = asked.get(key) ?? cameDirectly(directPushes, commit, path);
+      asked.set(key, asking);
+      const problem = await asking;
       if (problem !== null) return problem;
     }
     return commits.length < mostCommits
@@ -74,11 +91,12 @@ export function createFitness(deps: FitnessDeps): Fitness {
   }
 
   return {
-    async look(span, rules, { records, decisions }) {
+    async look(span, rules, { records, decisions }, { asked, also }) {
       const touched = await touchedPaths(repository, span);
       const next: Partial<Record<string, Outside>> = { ...records };
       const decided: Partial<Record<string, Problem | null>> = {};
-      for (const path of asks(rules, deps) ? touched : touched.filter((one) => records[one] !== undefined)) {
+      const looked = asks(rules, deps) ? touched : touched.filter((one) => records[one] !== undefined);
+      for (const path of new Set([...looked, ...also])) {
         const { [path]: before } = next;
         const admitted = before === undefined ? oidAt(await repository.tree(span.from), path) : before.oid;
         // Taken out first: it is put back where it is not admitted.
@@ -87,13 +105,18 @@ export function createFitness(deps: FitnessDeps): Fitness {
         const commits = [...new Set([...(before?.commits ?? []), ...(await changesOf(repository, span, path))])].slice(0, mostCommits);
         const key = sha1Hex(canonicalJson([path, commits, rules]));
         const known = decisions[key];
-        const problem = known === undefined ? await problemOf(path, commits, rules) : known;
+        const problem = known === undefined ? await problemOf(path, commits, rules, asked) : known;
         if (problem?.code !== 'unavailable') decided[key] = problem;
         if (problem !== null) next[path] = { oid: admitted, commits, problem };
       }
       return { records: next, decisions: decided };
     },
   };
+}
+
+/** Paths of which it is not known yet whether they are admitted. */
+export function waiting(records: Records): readonly string[] {
+  return Object.entries(records).flatMap(([path, record]) => (record?.problem.code === 'unavailable' ? [path] : []));
 }
 
 export function unfitOf(records: Records): Unfit {

@@ -21,15 +21,19 @@ export interface LastChange {
  * The last commit that changed what the service is made of: its file, or the catalogue. Earlier ones that touched it are superseded by
  * it. A digest may stay the same over such a commit; what it is built on is looked at with it.
  */
-export async function lastChange(repository: ConfigurationRepository, span: Span, service: string): Promise<LastChange> {
-  const { commits, tree } = span;
-  if (commits === null) return { commit: tree.commit, passedOver: [], isOld: false };
-  const changes = await changesIn(repository, span);
-  const own = changes.get(`services/${service}/config.yaml`) ?? [];
-  const last = Math.max(own.at(-1) ?? -1, changes.get('models.yaml')?.at(-1) ?? -1);
+export async function lastChange(
+  repository: ConfigurationRepository,
+  service: string,
+  spans: { readonly own: Span; readonly models: Span },
+): Promise<LastChange> {
+  // One can be longer than the other; both end at the tip.
+  const [{ tree, commits }] = [spans.own, spans.models].sort((a, b) => (b.commits?.length ?? 0) - (a.commits?.length ?? 0)) as [Span, Span];
+  if (commits === null || spans.own.commits === null) return { commit: tree.commit, passedOver: [], isOld: false };
+  const own = await changesOf(repository, spans.own, `services/${service}/config.yaml`);
+  const models = await changesOf(repository, spans.models, 'models.yaml');
+  const last = Math.max(...[...own.slice(-1), ...models.slice(-1)].map((one) => commits.indexOf(one)), -1);
   const commit = commits[last] ?? tree.commit;
-  const passedOver = own.flatMap((index) => commits[index] ?? []).filter((one) => one !== commit);
-  return { commit, passedOver, isOld: last < 0 };
+  return { commit, passedOver: own.filter((one) => one !== commit), isOld: last < 0 };
 }
 
 /** Commits of the span that changed the file, the oldest first. A history that does not go on from where we were is its tip. */
@@ -91,14 +95,18 @@ function differing(a: RepositoryTree, b: RepositoryTree): readonly string[] {
 
 /** A link is no file, and what it stands in the place of changes with it. */
 function unsafeInOne(a: RepositoryTree, b: RepositoryTree): readonly string[] {
-  const unsafe = ({ problems }: RepositoryTree): readonly string[] => [...problems.values()].flat().flatMap(({ file }) => file ?? []);
-  const [was, is] = [unsafe(a), unsafe(b)];
+  const [was, is] = [unsafeIn(a), unsafeIn(b)];
   return [...was.filter((file) => !is.includes(file)), ...is.filter((file) => !was.includes(file))];
 }
 
-/** Of a file that means something to us; null: it is not there, or no plain file. */
+/** Of a file that means something to us; null: it is not there. Whatever is no plain file is another content than none. */
 export function oidAt(tree: RepositoryTree, path: string): string | null {
-  return blobAt(tree, path)?.oid ?? null;
+  return blobAt(tree, path)?.oid ?? (unsafeIn(tree).includes(path) ? 'unsafe' : null);
+}
+
+/** Paths of links and the like. */
+function unsafeIn({ problems }: RepositoryTree): readonly string[] {
+  return problems.size === 0 ? [] : [...problems.values()].flat().flatMap(({ file }) => file ?? []);
 }
 
 export function blobAt(tree: RepositoryTree, path: string): BlobRef | null | undefined {

@@ -12,7 +12,7 @@ import { authorOf, hasReason, noReason } from './commit-facts.ts';
 import type { LastChange } from './history.ts';
 import type { Passage, Stage } from './passage.ts';
 import { keepPeople } from './people.ts';
-import { digestIn, readService, save, servingsOf, type Read, type ReadingDeps } from './read-service.ts';
+import { readService, save, servingsOf, type Read, type ReadingDeps } from './read-service.ts';
 
 export interface LookDeps extends ReadingDeps {
   readonly repository: ConfigurationRepository;
@@ -90,15 +90,22 @@ async function under(deps: LookDeps, step: Look, service: string, commit: string
   return { inForce: { ...inForce, catalogue: step.passage.accepted.catalogue }, isOpen: open.some((path) => saysOf(path, service)) };
 }
 
-/** The stage by whose end the service came to mean what it means: what came after it has changed nothing of that. */
+/** The stage by whose end the service came to mean what it means, and was seen: what came after it has changed nothing of that. */
 async function stageFor(deps: LookDeps, { passage, tree }: Look, service: string, commit: string): Promise<Stage> {
   const found = passage.stageOf(commit);
   if (found?.previous == null) return found ?? passage.last;
-  const meant = await digestIn(deps, tree, service, passage.accepted);
+  const meant = await meantIn(deps, { ...found, tree, after: passage.accepted }, service);
   let stage = found;
-  while (stage.previous !== null && meant !== null && (await digestIn(deps, stage.previous.tree, service, stage.previous.after)) === meant)
-    stage = stage.previous;
+  while (stage.previous !== null && meant !== null && (await meantIn(deps, stage.previous, service)) === meant) stage = stage.previous;
   return stage;
+}
+
+/** What would have begun at its end; null: nothing. */
+async function meantIn(deps: LookDeps, { tree, inForce, after, out }: Stage, service: string): Promise<string | null> {
+  if (out.has(`services/${service}/config.yaml`)) return null;
+  const read = await readService(deps, tree, service, { ...inForce, catalogue: after.catalogue });
+  // Whether a commit of then gave a reason is not looked at: it is asked for under the newer settings.
+  return read.ok && !read.value.definition.plan.gates.needsReason ? read.value.definition.digest : null;
 }
 
 /** Overrides of another service say nothing of this one. */

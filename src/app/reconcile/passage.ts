@@ -1,12 +1,12 @@
 /**
  * Which settings each commit comes under: those accepted before it, however many commits one look finds. The commits since the base are
- * gone through in stages, each ending with a change of settings, as if each had been looked at by itself.
+ * gone through in stages, each ending with a change of settings or models, as if each had been looked at by itself.
  */
 import type { Problem } from '../../base/problem.ts';
 import { resolveSignatures } from '../../domain/safety/signatures.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import { accept, nothingAccepted, type Accepted } from './admission.ts';
-import { unfitOf, type Decisions, type Fitness, type Records, type Rules, type Unfit } from './fitness.ts';
+import { unfitOf, waiting, type Asked, type Decisions, type Fitness, type Rules, type Unfit } from './fitness.ts';
 import { changesOf, isServiceFile, touchedPaths, type Span } from './history.ts';
 import type { Loader } from './loader.ts';
 import type { Base, Progress } from './progress.ts';
@@ -37,6 +37,8 @@ export interface Stage {
   /** Where it ends, and what is admitted there. */
   readonly tree: RepositoryTree;
   readonly after: Accepted;
+  /** What is not. */
+  readonly out: Unfit;
 }
 
 type At = Base & { readonly problems: readonly Problem[] };
@@ -46,7 +48,7 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   const { commit } = span.tree;
   if (from === null) {
     const { accepted, problems } = await accept(deps.loader, span.tree, nothingAccepted, new Map());
-    const last = { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted };
+    const last = { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted, out: new Map() };
     return { accepted, problems, unfit: new Map(), base: { commit, accepted, records: {} }, decisions: {}, stageOf: () => null, last };
   }
   let at: At = { ...from.base, problems: [] };
@@ -54,38 +56,44 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   let decisions: Decisions = {};
   let last: Stage | null = null;
   const stages = new Map<string, Stage>();
-  for (const part of await parts(deps.repository, span)) {
-    const { accepted: inForce, records: before } = at;
-    const look = await deps.fitness.look(part, rulesOf(inForce), { records: before, decisions: from.decisions });
-    const { accepted, problems } = await accept(deps.loader, part.tree, inForce, unfitOf(look.records));
-    last = { inForce, open: waiting(before).filter(isSettings), previous: last, tree: part.tree, after: accepted };
+  const asked: Asked = new Map();
+  // None of ours waits at the base; an older version knew no base.
+  const fromOlder = waiting(from.base.records);
+  const before = fromOlder.length === 0 ? [] : [{ from: span.from, tree: await deps.repository.tree(span.from), commits: [] }];
+  for (const part of [...before, ...(await parts(deps.repository, span))]) {
+    const { accepted: inForce, records } = at;
+    const look = await deps.fitness.look(
+      part,
+      rulesOf(inForce),
+      { records, decisions: from.decisions },
+      { asked, also: last === null ? fromOlder : [] },
+    );
+    const out = unfitOf(look.records);
+    const { accepted, problems } = await accept(deps.loader, part.tree, inForce, out);
+    last = { inForce, open: waiting(records).filter(isSettings), previous: last, tree: part.tree, after: accepted, out };
     for (const one of part.commits ?? [commit]) stages.set(one, last);
     decisions = { ...decisions, ...look.decisions };
     const isSettled = base.commit === at.commit && waiting(look.records).length === 0;
     at = { commit: part.tree.commit, accepted, records: look.records, problems };
     if (isSettled) base = { commit: at.commit, accepted, records: at.records };
   }
-  const { accepted, problems, records } = at;
+  const { accepted, problems } = at;
   return {
     accepted,
     problems,
-    unfit: unfitOf(records),
+    unfit: unfitOf(at.records),
     base,
     decisions: base.commit === commit ? {} : decisions,
     stageOf: (one) => stages.get(one) ?? null,
-    last: last ?? { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted },
+    last: last ?? { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted, out: new Map() },
   };
-}
-
-function waiting(records: Records): readonly string[] {
-  return Object.entries(records).flatMap(([path, record]) => (record?.problem.code === 'unavailable' ? [path] : []));
 }
 
 function rulesOf({ repository }: Accepted): Rules {
   return { signatures: resolveSignatures(repository), directPushes: repository.versioning?.direct_pushes ?? 'refuse' };
 }
 
-/** Each ends with a commit that changes settings, and the last one with the tip. */
+/** Each ends with a commit that changes settings or models, and the last one with the tip. */
 async function parts(repository: ConfigurationRepository, span: Span): Promise<readonly Span[]> {
   const { commits, from, tree } = span;
   if (commits === null || commits.length < 2) return [span];
@@ -106,7 +114,7 @@ async function endsOf(repository: ConfigurationRepository, span: Span): Promise<
   const { commits } = span;
   const order = new Map((commits ?? []).map((commit, index) => [commit, index]));
   const ends = new Set<number>([order.size - 1]);
-  for (const path of (await touchedPaths(repository, span)).filter(isSettings))
+  for (const path of (await touchedPaths(repository, span)).filter((one) => !isServiceFile(one)))
     for (const commit of await changesOf(repository, span, path)) ends.add(order.get(commit) ?? order.size - 1);
   return [...ends].sort((a, b) => a - b);
 }

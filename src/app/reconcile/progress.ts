@@ -1,7 +1,7 @@
 /** How far the branch was worked through, in one piece: half of it would let in what was refused. */
 import type { Store } from '../../ports/store.ts';
 import { nothingAccepted, type Accepted } from './admission.ts';
-import type { Decisions, Records } from './fitness.ts';
+import { waiting, type Decisions, type Records } from './fitness.ts';
 
 /** A commit up to which everything is known of what is admitted. */
 export interface Base {
@@ -26,6 +26,11 @@ export interface Progress {
 const key = 'progress';
 /** What is being worked through: not the head after a crash in between. */
 const workingKey = 'head-working';
+
+/** Nothing waits. */
+export function isSettled({ head, base }: Progress): boolean {
+  return base.commit === head && waiting(base.records).length === 0;
+}
 
 export async function saveWorking(store: Store, tip: string): Promise<void> {
   await store.put(workingKey, tip);
@@ -56,10 +61,6 @@ async function ofOlderVersion(store: Store): Promise<Progress | null> {
   const [head, saved, out] = await Promise.all(['head', 'accepted', 'unfit'].map((name) => store.get(name)));
   if (head == null || saved == null) return null;
   const accepted = { ...nothingAccepted, ...(JSON.parse(saved) as Partial<Accepted>) };
-  const records = Object.entries(out == null ? {} : (JSON.parse(out) as Records)).map(([path, record]) => {
-    // By which rules it was waited for is not known any more: it stays out until it is touched.
-    if (record?.problem.code !== 'unavailable') return [path, record] as const;
-    return [path, { ...record, problem: { ...record.problem, code: 'forbidden' as const } }] as const;
-  });
-  return { head, accepted, base: { commit: head, accepted, records: Object.fromEntries(records) }, decisions: {} };
+  const records = out == null ? {} : (JSON.parse(out) as Records);
+  return { head, accepted, base: { commit: head, accepted, records }, decisions: {} };
 }

@@ -2,7 +2,6 @@
 import type { Problem } from '../../base/problem.ts';
 import { refuse, type Result } from '../../base/result.ts';
 import { winningPatch } from '../../domain/config/arms.ts';
-import { digestOf } from '../../domain/config/digest.ts';
 import { defineService, type Past, type ServiceDefinition } from '../../domain/config/service-definition.ts';
 import type { LlmConfig } from '../../generated/types.ts';
 import type { RepositoryTree } from '../../ports/repository.ts';
@@ -48,16 +47,6 @@ export async function readService(
   const defined = defineService(service, meant, inForce.catalogue, settingsFor(inForce, service), past);
   const text = won === null ? document.value.text : deps.mergeYaml(document.value.text, winningPatch(won));
   return defined.ok ? { ok: true, value: { definition: defined.value, text } } : defined;
-}
-
-/** What the service's file means at a commit, with the models that are accepted there; null: nothing that could be served. */
-export async function digestIn(deps: ReadingDeps, tree: RepositoryTree, service: string, { catalogue }: Accepted): Promise<string | null> {
-  const blob = tree.services.get(service)?.config ?? null;
-  const document = blob === null ? null : await deps.loader.load('llm-config', blob);
-  if (catalogue === null || document?.ok !== true) return null;
-  const { value } = document.value;
-  const won = (await decidedTests(deps.store, service, deps.engine.state(service)?.decided ?? [])).wonIn(value);
-  return digestOf(won?.config ?? value, catalogue);
 }
 
 async function pastOf({ engine, store }: ReadingDeps, service: string): Promise<Past> {

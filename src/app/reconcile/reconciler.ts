@@ -11,7 +11,7 @@ import { createFitness } from './fitness.ts';
 import { lastChange, type Span } from './history.ts';
 import { actor, lookAt, reject, type Look, type LookDeps } from './look.ts';
 import { pass, type Passage } from './passage.ts';
-import { loadProgress, saveProgress, saveWorking, type Progress } from './progress.ts';
+import { isSettled, loadProgress, saveProgress, saveWorking, type Progress } from './progress.ts';
 import { readService, save } from './read-service.ts';
 
 export interface ReconcilerDeps extends LookDeps {
@@ -42,10 +42,11 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let tipSeen: string | null = null;
   // Events of a commit can be in the journal although the commit never became the head: then nothing is taken for known.
   let isInterrupted = false;
+  const tell = createTelling(deps);
   const passing = { ...deps, fitness: createFitness(deps) };
 
   function isDone(tip: string): boolean {
-    return tip === progress?.head && tip === progress.base.commit && !isInterrupted && deps.engine.states().every(isAccountedFor);
+    return tip === progress?.head && isSettled(progress) && !isInterrupted && deps.engine.states().every(isAccountedFor);
   }
 
   async function reconcile(): Promise<void> {
@@ -54,32 +55,22 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     if (tip === null) throw new StalledError('the branch does not exist on the remote; the last good state stays in force');
     if (isDone(tip)) return;
     await saveWorking(store, tip);
-    const tree = await repository.tree(tip);
-    const { head = null, base } = progress ?? {};
-    const span = await spanOf(repository, head, tree);
-    const passage = await pass(
-      passing,
-      base === undefined || base.commit === head ? span : await spanOf(repository, base.commit, tree),
-      progress,
-    );
-    if (head === null) {
+    // Until all of it is done: also a look that fails in this very process has told some services, and others not.
+    const wasInterrupted = isInterrupted;
+    isInterrupted = true;
+    const spans = await spansOf(repository, progress, tip);
+    const passage = await pass(passing, spans.sinceBase, progress);
+    if (progress === null) {
       await deps.beforeBootstrap();
-      await bootstrap(deps, tree, passage);
-    } else
-      await advance(deps, {
-        span,
-        tree,
-        passage,
-        looksAtAll: isInterrupted || !isSameCatalogue(progress?.accepted ?? nothingAccepted, passage.accepted),
-        isAccepted: tip === acceptedHead,
-      });
+      await bootstrap(deps, spans.span.tree, passage);
+    } else await advance(deps, advanceOf(progress, spans, passage, { looksAtAll: wasInterrupted, isAccepted: tip === acceptedHead }));
     const { accepted, decisions } = passage;
     // Last: after a crash before this the commit is worked through again, which changes nothing twice.
     const next = { head: tip, accepted, base: passage.base, decisions };
     await saveProgress(store, next);
     progress = next;
     isInterrupted = false;
-    tellOfSettings(deps, accepted, passage.problems, tip);
+    tell(accepted, passage.problems, tip);
   }
 
   async function restore(): Promise<void> {
@@ -115,9 +106,39 @@ async function spanOf(repository: ConfigurationRepository, head: string | null, 
   return { from: head ?? tree.commit, tree, commits };
 }
 
-function tellOfSettings({ log, onSettings }: ReconcilerDeps, accepted: Accepted, problems: readonly Problem[], commit: string): void {
-  if (problems.length > 0) log.warn({ commit, problems: describeProblems(problems) }, 'settings refused, the last accepted stay in force');
-  onSettings(accepted, problems);
+interface Spans {
+  /** What no service was looked at for yet. */
+  readonly span: Span;
+  readonly sinceBase: Span;
+}
+
+async function spansOf(repository: ConfigurationRepository, progress: Progress | null, tip: string): Promise<Spans> {
+  const tree = await repository.tree(tip);
+  const { head = null, base = null } = progress ?? {};
+  const span = await spanOf(repository, head, tree);
+  return { span, sinceBase: base === null || base.commit === head ? span : await spanOf(repository, base.commit, tree) };
+}
+
+function advanceOf(
+  { accepted }: Progress,
+  { span, sinceBase }: Spans,
+  passage: Passage,
+  { looksAtAll, isAccepted }: Pick<Advance, 'looksAtAll' | 'isAccepted'>,
+): Advance {
+  const hasOtherModels = !isSameCatalogue(accepted, passage.accepted);
+  return { span, sinceBase, hasOtherModels, tree: span.tree, passage, looksAtAll: looksAtAll || hasOtherModels, isAccepted };
+}
+
+/** Says in the log once what is the same in each look. */
+function createTelling({ log, onSettings }: ReconcilerDeps): (accepted: Accepted, problems: readonly Problem[], commit: string) => void {
+  let told = '';
+  return (accepted, problems, commit) => {
+    const said = `${commit} ${JSON.stringify(problems)}`;
+    if (problems.length > 0 && said !== told)
+      log.warn({ commit, problems: describeProblems(problems) }, 'settings refused, the last accepted stay in force');
+    told = said;
+    onSettings(accepted, problems);
+  };
 }
 
 function isSameCatalogue(a: Accepted, b: Accepted): boolean {
@@ -145,8 +166,9 @@ async function bootstrap(deps: ReconcilerDeps, tree: RepositoryTree, passage: Pa
   }
 }
 
-interface Advance extends Look {
-  readonly span: Span;
+interface Advance extends Look, Spans {
+  /** The catalogue in force has changed by this look. */
+  readonly hasOtherModels: boolean;
   /** The catalogue has changed, or a crash cut the last look short. */
   readonly looksAtAll: boolean;
   readonly isAccepted: boolean;
@@ -163,9 +185,14 @@ async function advance(deps: ReconcilerDeps, step: Advance): Promise<void> {
   }
   for (const service of tree.services.keys()) {
     if (before !== null && needsNoLook(deps.engine.state(service), step) && hasSameFile(before, tree, service)) continue;
-    await lookAt(deps, step, service, await lastChange(deps.repository, span, service));
+    await lookAt(deps, step, service, await lastChange(deps.repository, service, spansFor(deps.engine.state(service), step)));
   }
   for (const { service } of removed) await deps.engine.dispatch(service, { type: 'service-removed', commit: tree.commit }, actor);
+}
+
+/** What has waited can have come long before what is new. */
+function spansFor(state: ServiceState | undefined, { span, sinceBase, hasOtherModels }: Advance): Parameters<typeof lastChange>[2] {
+  return { own: isPutOff(state?.rejection ?? null) ? sinceBase : span, models: hasOtherModels ? sinceBase : span };
 }
 
 /** As long as its file is the same. */
