@@ -167,6 +167,23 @@ describe('while settings wait', () => {
     assert.equal(w.bench.state('chat').active?.plan.gates.approvals, 1);
   });
 
+  it('a change waits also when a push has taken them back: they may be admitted, and the push may not', async () => {
+    w = await aHostedWorld({ ...first, 'actuator.yaml': `${loose}${people}` });
+    const tightened = { ...first, 'actuator.yaml': demanding };
+    w.push(tightened, 'away');
+    w.push({ ...first, 'actuator.yaml': `${loose}${people}` }, 'push');
+    w.push({ ...first, 'actuator.yaml': `${loose}${people}`, [chat]: service('n') });
+    await w.look();
+    assert.equal(code(), 'unavailable');
+    w.back();
+    for (let round = 0; round < 2; round++) {
+      await w.look();
+      w.clock.advance(31 * 60_000);
+    }
+    await w.look();
+    assert.equal(w.bench.state('chat').active?.plan.gates.approvals, 1);
+  });
+
   it('what was refused stays out, also when the look that saw it taken back has failed', async () => {
     w = await aHostedWorld(first);
     const open = { ...first, 'actuator.yaml': `${loose}versioning: { direct_pushes: allow }\n` };

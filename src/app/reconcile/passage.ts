@@ -55,6 +55,7 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   let { base } = from;
   let decisions: Decisions = {};
   let last: Stage | null = null;
+  let open: readonly string[] = [];
   const stages = new Map<string, Stage>();
   const asked: Asked = new Map();
   // None of ours waits at the base; an older version knew no base.
@@ -62,6 +63,8 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   const before = fromOlder.length === 0 ? [] : [{ from: span.from, tree: await deps.repository.tree(span.from), commits: [] }];
   for (const part of [...before, ...(await parts(deps.repository, span))]) {
     const { accepted: inForce, records } = at;
+    // Also where it has been taken back since: by what may not be admitted itself.
+    open = [...new Set([...open, ...waiting(records).filter(isSettings)])];
     const look = await deps.fitness.look(
       part,
       rulesOf(inForce),
@@ -70,7 +73,7 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
     );
     const out = unfitOf(look.records);
     const { accepted, problems } = await accept(deps.loader, part.tree, inForce, out);
-    last = { inForce, open: waiting(records).filter(isSettings), previous: last, tree: part.tree, after: accepted, out };
+    last = { inForce, open, previous: last, tree: part.tree, after: accepted, out };
     for (const one of part.commits ?? [commit]) stages.set(one, last);
     decisions = { ...decisions, ...look.decisions };
     const isSettled = base.commit === at.commit && waiting(look.records).length === 0;
