@@ -217,6 +217,22 @@ describe('while settings wait', () => {
     assert.equal(frozen(), 'release');
   });
 
+  it('what is built on a refused push is refused, also while the host is away, and nothing waits for it', async () => {
+    w = await aHostedWorld(first);
+    const pushed = { ...first, 'actuator.yaml': `${loose}${people}` };
+    w.push(pushed, 'push');
+    await w.look();
+    w.clock.advance(31 * 60_000);
+    await w.look();
+    w.away();
+    const more = { ...pushed, 'actuator.yaml': `${loose}${people}# more\n` };
+    w.push(more, 'away');
+    w.push({ ...more, [chat]: service('n') });
+    await w.look();
+    assert.equal(w.bench.controlPlane.problems().settings[0]?.code, 'forbidden');
+    assert.equal(w.bench.state('chat').active?.plan.gates.approvals, 1);
+  });
+
   it('what a person has turned down stays so', async () => {
     w = await aHostedWorld(first);
     const changed = { ...first, [chat]: service('n') };

@@ -90,28 +90,52 @@ export function createFitness(deps: FitnessDeps): Fitness {
       : { code: 'forbidden', file: path, message: 'Too many commits have changed this since it was admitted; take it back.' };
   }
 
+  /** Of one file that the span has touched, or that waits; `decided`: null: what it rests on may change yet. */
+  async function lookAt(span: Span, path: string, rules: Rules, { before, decisions, asked }: Before): Promise<Judged> {
+    const admitted = before === undefined ? oidAt(await repository.tree(span.from), path) : before.oid;
+    if (oidAt(span.tree, path) === admitted) return { record: null, decided: null };
+    const commits = [...new Set([...(before?.commits ?? []), ...(await changesOf(repository, span, path))])].slice(0, mostCommits);
+    const key = sha1Hex(canonicalJson([path, commits, rules]));
+    const known = decisions[key];
+    const found = known === undefined ? await problemOf(path, commits, rules, asked) : known;
+    const problem = staysOut(before, found, rules) ? before.problem : found;
+    return {
+      record: problem === null ? null : { oid: admitted, commits, problem },
+      decided: problem?.code === 'unavailable' ? null : { [key]: problem },
+    };
+  }
+
   return {
     async look(span, rules, { records, decisions }, { asked, also }) {
       const touched = await touchedPaths(repository, span);
-      const next: Partial<Record<string, Outside>> = { ...records };
-      const decided: Partial<Record<string, Problem | null>> = {};
-      const looked = asks(rules, deps) ? touched : touched.filter((one) => records[one] !== undefined);
+      const looked = asks(rules, deps) ? touched : touched.filter((path) => records[path] !== undefined);
+      const next = new Map(Object.entries(records));
+      let decided: Decisions = {};
       for (const path of new Set([...looked, ...also])) {
-        const { [path]: before } = next;
-        const admitted = before === undefined ? oidAt(await repository.tree(span.from), path) : before.oid;
-        // Taken out first: it is put back where it is not admitted.
-        Reflect.deleteProperty(next, path);
-        if (oidAt(span.tree, path) === admitted) continue;
-        const commits = [...new Set([...(before?.commits ?? []), ...(await changesOf(repository, span, path))])].slice(0, mostCommits);
-        const key = sha1Hex(canonicalJson([path, commits, rules]));
-        const known = decisions[key];
-        const problem = known === undefined ? await problemOf(path, commits, rules, asked) : known;
-        if (problem?.code !== 'unavailable') decided[key] = problem;
-        if (problem !== null) next[path] = { oid: admitted, commits, problem };
+        const judged = await lookAt(span, path, rules, { before: next.get(path), decisions, asked });
+        if (judged.record === null) next.delete(path);
+        else next.set(path, judged.record);
+        decided = { ...decided, ...judged.decided };
       }
-      return { records: next, decisions: decided };
+      return { records: Object.fromEntries(next), decisions: decided };
     },
   };
+}
+
+/** What is built on a refused one is refused, whatever else is not known. */
+function staysOut(before: Outside | undefined, found: Problem | null, { directPushes }: Rules): before is Outside {
+  return found?.code === 'unavailable' && before?.problem.code === 'forbidden' && directPushes !== 'allow';
+}
+
+interface Before {
+  readonly before: Outside | undefined;
+  readonly decisions: Decisions;
+  readonly asked: Asked;
+}
+
+interface Judged {
+  readonly record: Outside | null;
+  readonly decided: Decisions | null;
 }
 
 /** Paths of which it is not known yet whether they are admitted. */
