@@ -4,6 +4,7 @@ import type { Approval } from '../../domain/rollout/state.ts';
 import { loginIdentity } from '../../domain/safety/gates.ts';
 import type { CodeHost, PullRequest, PullRequestCommit } from '../../ports/code-host.ts';
 import type { Store } from '../../ports/store.ts';
+import { isServedFile } from '../reconcile/history.ts';
 import { branchRequesterKey, proposedKey } from './parts.ts';
 
 export interface Authors {
@@ -62,12 +63,8 @@ async function compareSides(host: CodeHost, { id, parents }: Pick<PullRequestCom
   const files = await Promise.all([id, ...parents].map((commit) => host.filesAt(commit)));
   const [made, ...sides] = files.flatMap((one) => one ?? []);
   if (made === undefined || sides.length < parents.length) return false;
-  const paths = new Set([made, ...sides].flatMap((one) => [...one.keys()]).filter(isServed));
+  const paths = new Set([made, ...sides].flatMap((one) => [...one.keys()]).filter(isServedFile));
   return [...paths].every((path) => sides.some((side) => side.get(path) === made.get(path)));
-}
-
-function isServed(path: string): boolean {
-  return path === 'models.yaml' || /^services\/[^/]+\/config\.yaml$/.test(path);
 }
 
 /** Git's authors can be forged, and on a branch of ours everybody but us would be somebody who wants to hide; a host knows who is logged in. */

@@ -26,14 +26,18 @@ export async function lastChange(
   service: string,
   spans: { readonly own: Span; readonly models: Span },
 ): Promise<LastChange> {
-  // One can be longer than the other; both end at the tip.
-  const [{ tree, commits }] = [spans.own, spans.models].sort((a, b) => (b.commits?.length ?? 0) - (a.commits?.length ?? 0)) as [Span, Span];
+  // Both end at the tip.
+  const { tree, commits } = lengthOf(spans.own) > lengthOf(spans.models) ? spans.own : spans.models;
   if (commits === null || spans.own.commits === null) return { commit: tree.commit, passedOver: [], isOld: false };
   const own = await changesOf(repository, spans.own, `services/${service}/config.yaml`);
   const models = await changesOf(repository, spans.models, 'models.yaml');
   const last = Math.max(...[...own.slice(-1), ...models.slice(-1)].map((one) => commits.indexOf(one)), -1);
   const commit = commits[last] ?? tree.commit;
   return { commit, passedOver: own.filter((one) => one !== commit), isOld: last < 0 };
+}
+
+function lengthOf({ commits }: Span): number {
+  return commits?.length ?? 0;
 }
 
 /** Commits of the span that changed the file, the oldest first. A history that does not go on from where we were is its tip. */
@@ -74,6 +78,11 @@ async function computeChanges(repository: ConfigurationRepository, { from, commi
 /** Of a service, which is no settings file. */
 export function isServiceFile(path: string): boolean {
   return /^services\/[^/]+\/config\.yaml$/.test(path);
+}
+
+/** What services are made of, and no settings. */
+export function isServedFile(path: string): boolean {
+  return path === 'models.yaml' || isServiceFile(path);
 }
 
 function differing(a: RepositoryTree, b: RepositoryTree): readonly string[] {

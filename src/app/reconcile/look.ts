@@ -86,8 +86,12 @@ interface Under {
 
 async function under(deps: LookDeps, step: Look, service: string, commit: string): Promise<Under> {
   const { inForce, open } = await stageFor(deps, step, service, commit);
-  // What a service is made of besides its file: a change of it is a change of the service.
-  return { inForce: { ...inForce, catalogue: step.passage.accepted.catalogue }, isOpen: open.some((path) => saysOf(path, service)) };
+  return { inForce: withModelsOf(step.passage, inForce), isOpen: open.some((path) => saysOf(path, service)) };
+}
+
+/** What a service is made of besides its file: a change of it is a change of the service. */
+export function withModelsOf({ accepted }: Passage, inForce: Accepted): Accepted {
+  return { ...inForce, catalogue: accepted.catalogue };
 }
 
 /** The stage by whose end the service came to mean what it means, and was seen: what came after it has changed nothing of that. */

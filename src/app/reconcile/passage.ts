@@ -7,7 +7,7 @@ import { resolveSignatures } from '../../domain/safety/signatures.ts';
 import type { ConfigurationRepository, RepositoryTree } from '../../ports/repository.ts';
 import { accept, nothingAccepted, type Accepted } from './admission.ts';
 import { unfitOf, waiting, type Asked, type Decisions, type Fitness, type Rules, type Unfit } from './fitness.ts';
-import { changesOf, isServiceFile, touchedPaths, type Span } from './history.ts';
+import { changesOf, isServedFile, isServiceFile, touchedPaths, type Span } from './history.ts';
 import type { Loader } from './loader.ts';
 import type { Base, Progress } from './progress.ts';
 
@@ -48,8 +48,8 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   const { commit } = span.tree;
   if (from === null) {
     const { accepted, problems } = await accept(deps.loader, span.tree, nothingAccepted, new Map());
-    const last = { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted, out: new Map() };
-    return { accepted, problems, unfit: new Map(), base: { commit, accepted, records: {} }, decisions: {}, stageOf: () => null, last };
+    const base = { commit, accepted, records: {} };
+    return { accepted, problems, unfit: new Map(), base, decisions: {}, stageOf: () => null, last: taken(span.tree, accepted) };
   }
   let at: At = { ...from.base, problems: [] };
   let { base } = from;
@@ -64,7 +64,7 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
   for (const part of [...before, ...(await parts(deps.repository, span))]) {
     const { accepted: inForce, records } = at;
     // Also where it has been taken back since: by what may not be admitted itself.
-    open = [...new Set([...open, ...waiting(records).filter(isSettings)])];
+    open = [...new Set([...open, ...waiting(records).filter((path) => !isServedFile(path))])];
     const look = await deps.fitness.look(
       part,
       rulesOf(inForce),
@@ -88,8 +88,13 @@ export async function pass(deps: PassageDeps, span: Span, from: Progress | null)
     base,
     decisions: base.commit === commit ? {} : decisions,
     stageOf: (one) => stages.get(one) ?? null,
-    last: last ?? { inForce: accepted, open: [], previous: null, tree: span.tree, after: accepted, out: new Map() },
+    last: last ?? taken(span.tree, accepted),
   };
+}
+
+/** As it is. */
+function taken(tree: RepositoryTree, accepted: Accepted): Stage {
+  return { inForce: accepted, open: [], previous: null, tree, after: accepted, out: new Map() };
 }
 
 function rulesOf({ repository }: Accepted): Rules {
@@ -120,8 +125,4 @@ async function endsOf(repository: ConfigurationRepository, span: Span): Promise<
   for (const path of (await touchedPaths(repository, span)).filter((one) => !isServiceFile(one)))
     for (const commit of await changesOf(repository, span, path)) ends.add(order.get(commit) ?? order.size - 1);
   return [...ends].sort((a, b) => a - b);
-}
-
-function isSettings(path: string): boolean {
-  return path !== 'models.yaml' && !isServiceFile(path);
 }

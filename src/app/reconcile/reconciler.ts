@@ -9,7 +9,7 @@ import type { ConfigurationRepository, RepositoryTree } from '../../ports/reposi
 import { describeProblems, isSameAccepted, nothingAccepted, type Accepted } from './admission.ts';
 import { createFitness } from './fitness.ts';
 import { lastChange, type Span } from './history.ts';
-import { actor, lookAt, reject, type Look, type LookDeps } from './look.ts';
+import { actor, lookAt, reject, withModelsOf, type Look, type LookDeps } from './look.ts';
 import { pass, type Passage } from './passage.ts';
 import { isSettled, loadProgress, saveProgress, saveWorking, type Progress } from './progress.ts';
 import { readService, save } from './read-service.ts';
@@ -234,7 +234,7 @@ function refuseMassRemoval(removed: number, all: number, commit: string): void {
 /** A rewritten history is taken as it is when it only goes back to what was promoted lately. */
 async function refuseRewrite(deps: ReconcilerDeps, step: Advance): Promise<void> {
   const { passage } = step;
-  const inForce = { ...passage.last.inForce, catalogue: passage.accepted.catalogue };
+  const inForce = withModelsOf(passage, passage.last.inForce);
   for (const service of step.tree.services.keys()) {
     const state = deps.engine.state(service);
     const read = await readService(deps, step.tree, service, inForce);
